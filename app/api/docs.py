@@ -1,0 +1,137 @@
+"""The description of the API: openapi.json, and Swagger UI at /docs from the installed package, under a strict CSP."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.errors import MEDIA_TYPE
+from app.api.schemas.problem import Problem
+
+DESCRIPTION = """\
+Ratings in, a personal list out, on the very next call.
+
+Ids are your own strings: percent-encode each segment of a path (`/` as `%2F`). Times are RFC 3339. Unknown fields and
+query parameters are refused. Errors are `application/problem+json` with a stable `code` and a JSON Pointer for each
+offending field: `/items/0/title` points into the body, `/query/limit` at a query parameter, `/path/item_id` at a part
+of the path.
+"""
+
+# Reading order: what a newcomer needs first comes first.
+TAGS: list[dict[str, Any]] = [
+    {"name": "Recommendations", "description": "What to show: personal lists, similar items, charts."},
+    {"name": "Ratings", "description": "What users think, one at a time or in batches."},
+    {"name": "Items", "description": "The catalogue."},
+    {"name": "Training", "description": "Train, look at what was published, roll back."},
+    {"name": "Health", "description": "For orchestrators."},
+]
+
+# Swagger UI draws icons from data: addresses and sets styles by script, which a CSP without inline styles allows.
+DOCS_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+# Where each file of the page lives, and its type.
+ASSETS = {
+    "swagger-ui-bundle.js": ("fastapi_offline", "text/javascript"),
+    "swagger-ui.css": ("fastapi_offline", "text/css"),
+    "docs.js": ("app.api", "text/javascript"),
+}
+
+_PROBLEMS = {
+    "400": "The request cannot be read.",
+    "413": "The body is too large.",
+    "415": "The body is not sent as application/json.",
+    "422": "The request was read and cannot be accepted; `errors` points at the fields.",
+    "500": "Something unforeseen went wrong here.",
+    "503": "Something this needs is away now; try again after `Retry-After` seconds.",
+}
+_BODY_ONLY = {"413", "415"}
+
+
+def install_docs(app: FastAPI) -> None:
+    """Serve ``/openapi.json`` and ``/docs``."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = describe(app)
+        return app.openapi_schema
+
+    async def openapi_json(_: Request) -> Response:
+        return Response(orjson.dumps(app.openapi()), media_type="application/json")
+
+    async def page(_: Request) -> Response:
+        return _static("app.api", "docs.html", "text/html")
+
+    app.openapi = openapi
+    app.add_route("/openapi.json", openapi_json, include_in_schema=False)
+    app.add_route("/docs", page, include_in_schema=False)
+    for name, (package, media_type) in ASSETS.items():
+        app.add_route(f"/docs/{name}", _asset_route(package, name, media_type), include_in_schema=False)
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI 3.1 of the application, with the problems that any operation may answer."""
+    schema = get_openapi(
+        title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=_tags_in_use(app)
+    )
+    components = schema.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    # FastAPI describes its own form of a 422, which is never sent here.
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    reference = {"$ref": "#/components/schemas/Problem"}
+    described = Problem.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    schemas |= described.pop("$defs") | {"Problem": described}
+    components["schemas"] = dict(sorted(schemas.items()))
+    components["responses"] = {
+        status: {"description": text, "content": {MEDIA_TYPE: {"schema": reference}}}
+        for status, text in _PROBLEMS.items()
+    }
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            _add_problems(operation)
+    return schema
+
+
+def _tags_in_use(app: FastAPI) -> list[dict[str, Any]]:
+    bare = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    used = {
+        tag for operations in bare["paths"].values() for each in operations.values() for tag in each.get("tags", [])
+    }
+    return [tag for tag in TAGS if tag["name"] in used]
+
+
+def _add_problems(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    has_body = "requestBody" in operation
+    for status in _PROBLEMS:
+        if status not in _BODY_ONLY or has_body:
+            responses[status] = {"$ref": f"#/components/responses/{status}"}
+    for status, response in responses.items():
+        if status >= "400" and "content" not in response and "$ref" not in response:
+            response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _asset_route(package: str, name: str, media_type: str) -> Any:
+    async def asset(_: Request) -> Response:
+        return _static(package, name, media_type)
+
+    return asset
+
+
+def _static(package: str, name: str, media_type: str) -> Response:
+    headers = {"Content-Security-Policy": DOCS_CSP, "Cache-Control": "public, max-age=3600"}
+    return Response(_read(package, name), media_type=media_type, headers=headers)
+
+
+@cache
+def _read(package: str, name: str) -> bytes:
+    return (files(package) / "static" / name).read_bytes()

@@ -1,0 +1,73 @@
+"""Events over HTTP."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Path, Response
+from pydantic import TypeAdapter
+
+from app.api.batches import batch_outcomes, read_rows
+from app.api.deps import NowDep, SessionDep, SettingsDep
+from app.api.routing import Router
+from app.api.schemas.base import ExternalId
+from app.api.schemas.events import (
+    MAX_BATCH,
+    EventBatch,
+    EventBatchResult,
+    EventIn,
+    EventOut,
+    WrittenEvent,
+)
+from app.services import events
+from app.services.events import EventLimits
+
+router = Router(prefix="/v1", tags=["Events"])
+_CREATED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The event was stored before: a retry."},
+    201: {"model": WrittenEvent, "description": "The event is new."},
+    409: {"description": "The `event_id` is stored with another event."},
+}
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such event."}}
+_COUNTED = ("created", "duplicate", "rejected")
+_ROWS = TypeAdapter(list[EventIn])
+
+
+@router.post("/events", operation_id="post_event", summary="Store one event", responses=_CREATED)
+async def post_event(
+    body: EventIn, response: Response, session: SessionDep, now: NowDep, settings: SettingsDep
+) -> WrittenEvent:
+    """Store what somebody did with an item; the user is created if need be, and the next list takes it into account.
+    With an `event_id` it may be sent again until it is answered."""
+    written = await events.post_event(session, body.as_row(), now=now, limits=EventLimits.of(settings))
+    if written.outcome == "created":
+        response.status_code = 201
+    return WrittenEvent(outcome=written.outcome, event=EventOut.of(written.event))
+
+
+@router.post("/events:batch", operation_id="post_events", summary="Store many events", response_model=EventBatchResult)
+async def post_events(batch: EventBatch, session: SessionDep, now: NowDep, settings: SettingsDep) -> Response:
+    """Store up to 10,000 events in one transaction, and say of every row what became of it."""
+    positions, read, rejected = read_rows(batch.events, _ROWS, "events", MAX_BATCH)
+    rows = [row.as_row() for row in read]
+    results = await events.post_events(session, rows, now=now, limits=EventLimits.of(settings))
+    outcomes = batch_outcomes(len(batch.events), positions, results, rejected, "events")
+    ids = {position: row.event_id for position, row in zip(positions, rows, strict=True)}
+    for outcome in outcomes:
+        outcome["event_id"] = None if outcome["outcome"] == "rejected" else ids[outcome["position"]]
+    counts = Counter(each["outcome"] for each in outcomes)
+    # Not through the response model, which would look at every row once more.
+    answer = {"counts": {name: counts[name] for name in _COUNTED}, "outcomes": outcomes}
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+@router.delete(
+    "/events/{event_id}",
+    operation_id="delete_event",
+    summary="Take an event back",
+    status_code=204,
+    responses=_NOT_FOUND,
+)
+async def delete_event(event_id: Annotated[ExternalId, Path(examples=["5f0c8e1a"])], session: SessionDep) -> None:
+    """Undo one event, as if it had never been: what it hid comes back, and its id may be used again."""
+    await events.delete_event(session, event_id)

@@ -1,0 +1,54 @@
+"""Lists that are the same for everybody: what is popular, what is like an item."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Response
+
+from app.api.deps import NowDep, ServicesDep
+from app.api.routing import Router
+from app.api.schemas.base import ExternalId
+from app.api.schemas.lists import ExplainQuery, FiltersQuery, LimitQuery, RankedList, render_list
+from app.engine.similarity import Likeness
+from app.errors import Unavailable
+from app.services.popular import popular_or_nothing
+from app.services.recommendations import ListRequest, list_popular, list_similar
+
+router = Router(prefix="/v1", tags=["Recommendations"])
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such item."}}
+
+
+@router.get("/popular", operation_id="get_popular", summary="List what is popular", response_model=RankedList)
+async def get_popular(
+    services: ServicesDep, now: NowDep, filters: FiltersQuery, limit: LimitQuery = 20, explain: ExplainQuery = False
+) -> Response:
+    """What is taken and liked most by everybody."""
+    request = ListRequest(limit, filters, explain=explain)
+    serving = services.live.serving
+    if serving is None:
+        listed = await popular_or_nothing(services.database.sessions, request, now=now)
+    else:
+        listed = list_popular(serving, request, now=now)
+    return Response(render_list(listed, now), media_type="application/json")
+
+
+@router.get(
+    "/items/{item_id}/similar",
+    operation_id="get_similar",
+    summary="List items like an item",
+    response_model=RankedList,
+    responses=_NOT_FOUND,
+)
+async def get_similar(
+    item_id: Annotated[ExternalId, Path(examples=["318"])],
+    services: ServicesDep,
+    now: NowDep,
+    filters: FiltersQuery,
+    limit: LimitQuery = 20,
+    by: Annotated[Likeness, Query(description="By what it says about itself, by who takes it, or both.")] = "hybrid",
+) -> Response:
+    """More like this one. An item stored a moment ago has its like too."""
+    serving = services.live.serving
+    if serving is None:
+        raise Unavailable("There is no release yet: nothing is known of what is like what.", code="no_release")
+    listed = list_similar(serving, item_id, by, ListRequest(limit, filters), now=now)
+    return Response(render_list(listed, now), media_type="application/json")

@@ -1,0 +1,147 @@
+"""Ratings over HTTP."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Path, Query, Response
+from pydantic import TypeAdapter
+
+from app.api.batches import batch_outcomes, read_rows
+from app.api.deps import NowDep, SessionDep, SettingsDep
+from app.api.routing import Router
+from app.api.schemas.base import ExternalId
+from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
+from app.api.schemas.query import Limit
+from app.api.schemas.ratings import (
+    MAX_BATCH,
+    RatingBatch,
+    RatingBatchResult,
+    RatingIn,
+    RatingOut,
+    RatingPage,
+    RatingValue,
+    WrittenRating,
+)
+from app.errors import FieldError, InvalidInput
+from app.services import ratings
+from app.services.ratings import RatingRules, RatingWrite
+
+router = Router(prefix="/v1", tags=["Ratings"])
+UserIdPath = Annotated[ExternalId, Path(examples=["ada"])]
+ItemIdPath = Annotated[ExternalId, Path(examples=["318"])]
+_ADDRESS = "/users/{user_id}/ratings/{item_id}"
+_LISTING = "ratings"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenRating, "description": "The rating is new."}}
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "This user has no rating of this item."}}
+_COUNTED = ("created", "updated", "unchanged", "stale", "superseded", "rejected")
+_ROWS = TypeAdapter(list[RatingIn])
+
+
+@router.post("/ratings", operation_id="post_rating", summary="Store one rating", responses=_CREATED)
+async def post_rating(
+    body: RatingIn, response: Response, session: SessionDep, now: NowDep, settings: SettingsDep
+) -> WrittenRating:
+    """Create or replace a user's rating of an item. The newest wins; the user is created if need be."""
+    written = await ratings.put_rating(
+        session,
+        user_id=body.user_id,
+        item_id=body.item_id,
+        value=body.value,
+        rated_at=body.rated_at,
+        now=now,
+        rules=RatingRules.of(settings),
+    )
+    return _answer(written, response)
+
+
+@router.post(
+    "/ratings:batch", operation_id="post_ratings", summary="Store many ratings", response_model=RatingBatchResult
+)
+async def post_ratings(batch: RatingBatch, session: SessionDep, now: NowDep, settings: SettingsDep) -> Response:
+    """Store up to 10,000 ratings in one transaction, and say of every row what became of it."""
+    positions, read, rejected = read_rows(batch.ratings, _ROWS, "ratings", MAX_BATCH)
+    rows = [(row.user_id, row.item_id, row.value, row.rated_at) for row in read]
+    results = await ratings.put_ratings(session, rows, now=now, rules=RatingRules.of(settings))
+    outcomes = batch_outcomes(len(batch.ratings), positions, results, rejected, "ratings")
+    counts = Counter(each["outcome"] for each in outcomes)
+    # Not through the response model, which would look at every row once more.
+    answer = {"counts": {name: counts[name] for name in _COUNTED}, "outcomes": outcomes}
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+@router.get("/users/{user_id}/ratings", operation_id="list_ratings", summary="List a user's ratings")
+async def list_ratings(
+    user_id: UserIdPath,
+    session: SessionDep,
+    limit: Annotated[Limit, Query()] = 20,
+    cursor: Annotated[Cursor, Query()] = None,
+) -> RatingPage:
+    """Newest first; empty for an unknown user. A rating that changes meanwhile moves to the front, the others stay."""
+    after = None if cursor is None else _position(cursor)
+    found, more = await ratings.list_ratings(session, user_id, limit=limit, after=after)
+    next_cursor = None
+    if more:
+        next_cursor = encode_cursor(_LISTING, (found[-1].rated_at - _EPOCH) // _MICROSECOND, found[-1].item_id)
+    return RatingPage(ratings=[RatingOut.of(rating) for rating in found], next_cursor=next_cursor)
+
+
+@router.get(_ADDRESS, operation_id="get_rating", summary="Get one rating", responses=_NOT_FOUND)
+async def get_rating(user_id: UserIdPath, item_id: ItemIdPath, session: SessionDep) -> RatingOut:
+    """The stored rating."""
+    return RatingOut.of(await ratings.get_rating(session, user_id=user_id, item_id=item_id))
+
+
+@router.put(_ADDRESS, operation_id="put_rating", summary="Store the rating at an address", responses=_CREATED)
+async def put_rating(
+    user_id: UserIdPath,
+    item_id: ItemIdPath,
+    body: RatingValue,
+    response: Response,
+    session: SessionDep,
+    now: NowDep,
+    settings: SettingsDep,
+) -> WrittenRating:
+    """The same as posting it."""
+    try:
+        written = await ratings.put_rating(
+            session,
+            user_id=user_id,
+            item_id=item_id,
+            value=body.value,
+            rated_at=body.rated_at,
+            now=now,
+            rules=RatingRules.of(settings),
+        )
+    except InvalidInput as error:
+        # The service names the field; here that one is part of the address.
+        errors = [replace(each, pointer=each.pointer.replace("/item_id", "/path/item_id")) for each in error.errors]
+        raise InvalidInput(error.detail, code=error.code, errors=errors) from error
+    return _answer(written, response)
+
+
+@router.delete(_ADDRESS, operation_id="delete_rating", summary="Take a rating back", status_code=204)
+async def delete_rating(user_id: UserIdPath, item_id: ItemIdPath, session: SessionDep, now: NowDep) -> None:
+    """Delete the rating if there is one. Any rating with an earlier `rated_at` that arrives later is stale."""
+    await ratings.delete_rating(session, user_id=user_id, item_id=item_id, now=now)
+
+
+def _answer(written: RatingWrite, response: Response) -> WrittenRating:
+    if written.outcome == "created":
+        response.status_code = 201
+    rating = None if written.rating is None else RatingOut.of(written.rating)
+    return WrittenRating.model_validate({"outcome": written.outcome, "rating": rating})
+
+
+def _position(cursor: str) -> tuple[datetime, str]:
+    match decode_cursor(_LISTING, cursor):
+        # A cursor is not signed: one that was made up must not reach the arithmetic of times.
+        case [int(microseconds), str(item_id)] if abs(microseconds) < 2**55:
+            return _EPOCH + microseconds * _MICROSECOND, item_id
+        case _:
+            error = FieldError("/query/cursor", "invalid_cursor", "This is not a cursor of this list.")
+            raise InvalidInput("The cursor cannot be used here.", code="invalid_cursor", errors=[error])

@@ -1,0 +1,118 @@
+"""Recommendations over HTTP: a reader never sees an error where a list can be given."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import Path, Response
+
+from app.api.deps import NowDep, Services, ServicesDep
+from app.api.posted_history import check_history, posted_user
+from app.api.routing import Router
+from app.api.schemas.base import ExternalId
+from app.api.schemas.lists import HistoryIn, PersonalListQuery, RankedList, render_list
+from app.errors import Unavailable
+from app.event_kinds import EventKinds
+from app.services.history import UserFeedback, know_user, read_feedback
+from app.services.popular import popular_or_nothing
+from app.services.recommendations import ItemList, ListRequest, recommend
+
+router = Router(prefix="/v1", tags=["Recommendations"])
+UserIdPath = Annotated[ExternalId, Path(examples=["42"])]
+
+
+@router.get(
+    "/users/{user_id}/recommendations",
+    operation_id="get_recommendations",
+    summary="Recommend items to a user",
+    response_model=RankedList,
+)
+async def get_recommendations(
+    user_id: UserIdPath,
+    services: ServicesDep,
+    now: NowDep,
+    request: PersonalListQuery,
+) -> Response:
+    """The best unseen items, ranked for what the user has rated and done up to this moment. Who has done nothing yet, or is not
+    known at all, gets what is popular, and `fallback` says so."""
+    feedback, degraded = await _read_feedback(services, user_id, now)
+    serving = services.live.serving
+    if serving is None:
+        return await _without_release(services, request, now, feedback.all_seen_keys, degraded)
+    mean, kinds = serving.configuration.overall_mean, services.settings.event_kinds
+    user = know_user(feedback, serving.catalogue, mean, kinds)
+    with services.metrics.ranking():
+        listed = recommend(serving, user, request, now=now, degraded=degraded)
+    return _answer(services, listed, now)
+
+
+@router.post(
+    "/recommendations",
+    operation_id="recommend_for_history",
+    summary="Recommend items for a history that is not stored",
+    response_model=RankedList,
+)
+async def recommend_for_history(
+    body: HistoryIn,
+    services: ServicesDep,
+    now: NowDep,
+    request: PersonalListQuery,
+) -> Response:
+    """What a user with this history would get. Of several ratings of one item the newest counts, a rating counts before all
+    events of its item, of several events the one with the greatest weight, and unknown items are passed over."""
+    check_history(body, services.settings)
+    serving = services.live.serving
+    if serving is None:
+        return await _without_release(services, _without_posted(request, body, services.settings.event_kinds), now)
+    mean, kinds = serving.configuration.overall_mean, services.settings.event_kinds
+    user = posted_user(body, serving.catalogue, mean, kinds, now)
+    with services.metrics.ranking():
+        listed = recommend(serving, user, request, now=now)
+    return _answer(services, listed, now)
+
+
+async def _read_feedback(services: Services, user_id: str, now: datetime) -> tuple[UserFeedback, tuple[str, ...]]:
+    """What the user has rated and done, and what was missing: without the database everybody is a newcomer."""
+    try:
+        database, settings = services.database, services.settings
+        read = partial(
+            read_feedback,
+            database.histories,
+            user_id,
+            settings.history_timeout_ms,
+            kinds=settings.event_kinds,
+            now=now,
+        )
+        return await services.histories.run(read), ()
+    except Unavailable:
+        return UserFeedback.nothing(), ("database",)
+
+
+def _without_posted(request: ListRequest, body: HistoryIn, kinds: EventKinds) -> ListRequest:
+    """The same wishes without the items that the posted history has seen: without a release nothing else is taken from it."""
+    if request.include_seen:
+        return request
+    seen_kinds = {None, *(name for name, kind in kinds.items() if kind.seen)}
+    seen = (entry.item_id for entry in body.history if entry.kind in seen_kinds)
+    exclude = [*request.filters.exclude_items, *seen]
+    return replace(request, filters=replace(request.filters, exclude_items=exclude))
+
+
+async def _without_release(
+    services: Services,
+    request: ListRequest,
+    now: datetime,
+    seen_keys: Sequence[int] = (),
+    degraded: Sequence[str] = (),
+) -> Response:
+    listed = await popular_or_nothing(services.database.sessions, request, now=now, seen_keys=seen_keys)
+    missing = [each for each in degraded if each not in listed.degraded]
+    listed = replace(listed, degraded=(*listed.degraded, *missing))
+    return _answer(services, listed, now)
+
+
+def _answer(services: Services, listed: ItemList, now: datetime) -> Response:
+    services.metrics.list_served(listed.fallback, listed.degraded)
+    return Response(render_list(listed, now), media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,124 @@
+"""Routing on the raw path, so that an id may hold anything, and the route class that reads requests strictly.
+
+``CanonicalPath`` decodes each segment of the raw path once and writes it back in ONE encoded form. Routes match that
+form, so that a slash inside an id is not a separator and a literal that a client chose to encode still matches.
+``StrictRoute`` decodes the matched parameters.
+"""
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import quote, unquote, unquote_to_bytes
+
+from fastapi import APIRouter
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+from fastapi.routing import APIRoute
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api.errors import MalformedRequest, problem_of
+from app.api.strict_json import StrictRequest
+from app.errors import FieldError, InvalidInput
+
+# What RFC 3986 lets stand in a path segment besides letters, digits and "-._~", which are never quoted.
+_SEGMENT_SAFE = "!$&'()*+,;=:@"
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_NOT_PLAIN = re.compile(rb"[^A-Za-z0-9\-._~!$&'()*+,;=:@/]")
+
+
+def canonical_path(raw_path: bytes) -> str:
+    """The path with each segment decoded once and encoded again in one way; empty segments are refused."""
+    if b"//" in raw_path or (raw_path.endswith(b"/") and raw_path != b"/"):
+        raise MalformedRequest("A segment of the path is empty.", code="empty_path_segment")
+    if not _NOT_PLAIN.search(raw_path):
+        return raw_path.decode("ascii")
+    if _BAD_ESCAPE.search(raw_path):
+        raise MalformedRequest("The path holds a '%' that two hexadecimal digits do not follow.", code="malformed_path")
+    try:
+        segments = [unquote_to_bytes(segment).decode("utf-8") for segment in raw_path.split(b"/")]
+    except UnicodeDecodeError:
+        raise MalformedRequest("The path is not valid UTF-8.", code="malformed_path") from None
+    return "/".join(quote(segment, safe=_SEGMENT_SAFE) for segment in segments)
+
+
+class CanonicalPath:
+    """ASGI middleware that puts the canonical, still encoded path where the router looks for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            # Servers may leave raw_path out; then an encoded slash cannot be told from a separator.
+            raw_path = scope.get("raw_path") or quote(scope["path"]).encode()
+            try:
+                scope["path"] = canonical_path(raw_path)
+            except MalformedRequest as error:
+                await problem_of(error, scope)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+class StrictRoute(APIRoute):
+    """A route that decodes its path parameters once, reads JSON strictly and knows all of its query parameters."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler: what is wrong with the request as such is refused before its fields are looked at."""
+        handle = super().get_route_handler()
+        query = [field for field in get_flat_params(self.dependant) if isinstance(field.field_info, Query)]
+        once = frozenset(field.alias for field in query if not _is_list(field.field_info.annotation))
+        many = frozenset(field.alias for field in query) - once
+        reads_json = self.body_field is not None
+
+        async def handle_strictly(request: Request) -> Response:
+            scope = request.scope
+            scope["path_params"] = {name: unquote(text) for name, text in scope["path_params"].items()}
+            if scope["query_string"]:
+                check_query(scope["query_string"], request.query_params, once, many)
+            if reads_json:
+                request = StrictRequest(scope, request.receive)
+                await request.json()
+            return await handle(request)
+
+        return handle_strictly
+
+
+class Router(APIRouter):
+    """A router whose routes are all strict."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(route_class=StrictRoute, redirect_slashes=False, **options)
+
+
+def check_query(raw: bytes, params: QueryParams, once: frozenset[str], many: frozenset[str]) -> None:
+    """Refuse unknown parameters, repeated ones that take one value, and text that is not valid UTF-8."""
+    # Starlette would put U+FFFD in the place of what it cannot decode.
+    if not raw.isascii() or _BAD_ESCAPE.search(raw):
+        raise MalformedRequest("The query is not correctly percent-encoded.", code="malformed_query")
+    try:
+        decoded = unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedRequest("The query is not valid UTF-8.", code="malformed_query") from None
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for name, value in params.multi_items():
+        pointer = f"/query/{name.replace('~', '~0').replace('/', '~1')}"[:300]
+        if name not in once and name not in many:
+            errors.append(FieldError(pointer, "unknown_parameter", "This query parameter is not known here."))
+        elif name in seen and name in once:
+            errors.append(FieldError(pointer, "repeated_parameter", "This query parameter may be given once only."))
+        elif "\0" in decoded and "\0" in value:
+            errors.append(FieldError(pointer, "nul_character", "Text must not hold U+0000."))
+        seen.add(name)
+    if errors:
+        raise InvalidInput("The query parameters cannot be accepted.", errors=errors[:100])
+
+
+def _is_list(annotation: Any) -> bool:
+    origin = getattr(annotation, "__origin__", None)
+    if origin is list or annotation is list:
+        return True
+    return any(_is_list(argument) for argument in getattr(annotation, "__args__", ()))

@@ -1,0 +1,172 @@
+"""Events as they are sent and answered."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, SkipValidation
+
+from app.api.schemas.base import Answer, ExternalId, Instant, Strict, Text
+from app.api.schemas.problem import ProblemField
+from app.services.event_merge import EventRow
+from app.services.events import new_event_id
+
+MAX_BATCH = 10_000
+MAX_POSITION = 1_000_000
+
+_EXAMPLE: dict[str, Any] = {
+    "event_id": "5f0c8e1a",
+    "user_id": "ada",
+    "session_id": "s-81",
+    "item_id": "318",
+    "kind": "play",
+    "value": 0.92,
+    "occurred_at": "2026-11-21T10:15:00Z",
+    "recommendation_id": None,
+    "position": 3,
+}
+_VISITOR: dict[str, Any] = {"session_id": "s-82", "item_id": "527", "kind": "click"}
+
+EventId = Annotated[ExternalId, Field(examples=["5f0c8e1a"])]
+
+
+class EventIn(Strict):
+    """What a user, or a visitor of whom only the session is known, did with an item."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    event_id: EventId | None = Field(
+        default=None, description="Makes a retry harmless: an id is stored once. Without it, one is made and answered."
+    )
+    user_id: ExternalId | None = Field(default=None, description="Required unless there is a `session_id`.")
+    session_id: ExternalId | None = Field(default=None, description="Required unless there is a `user_id`.")
+    item_id: ExternalId
+    kind: Annotated[Text, Field(min_length=1, max_length=64)] = Field(
+        description="By default `play`, `purchase`, `like`, `click`, `view`, `dislike`, `dismiss` or `impression`; a setting "
+        "names the kinds, and what each means.",
+        examples=["play"],
+    )
+    value: float | None = Field(
+        default=None, description="How much of it: of a `play` the share that was played, from 0 to 1.", examples=[0.92]
+    )
+    occurred_at: Instant | None = Field(
+        default=None, description="At most 5 minutes (a setting) ahead of the clock. Without it, the time of arrival."
+    )
+    recommendation_id: Annotated[Text, Field(min_length=1, max_length=1024)] | None = Field(
+        default=None, description="Of the list that showed the item.", examples=["rec_01JD"]
+    )
+    position: Annotated[int, Field(ge=1, le=MAX_POSITION)] | None = Field(
+        default=None, description="The item's `rank` in that list.", examples=[3]
+    )
+
+    def as_row(self) -> EventRow:
+        """The event as the service takes it, with an id in any case."""
+        return EventRow(
+            self.event_id or new_event_id(),
+            self.item_id,
+            self.kind,
+            self.user_id,
+            self.session_id,
+            self.value,
+            self.occurred_at,
+            self.recommendation_id,
+            self.position,
+        )
+
+
+class EventBatch(Strict):
+    """Events to store in one transaction. Each row is looked at by itself: a bad one does not stop the others."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"events": [_EXAMPLE, _VISITOR]}]})
+
+    events: list[Annotated[EventIn, SkipValidation]] = Field(
+        description=f"Up to {MAX_BATCH} events; of rows with the same `event_id` the first is stored.",
+        json_schema_extra={"minItems": 1, "maxItems": MAX_BATCH},
+    )
+
+
+class EventOut(Answer):
+    """A stored event."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    event_id: str
+    user_id: str | None
+    session_id: str | None
+    item_id: str
+    kind: str
+    value: float | None
+    occurred_at: datetime
+    recommendation_id: str | None
+    position: int | None
+
+    @classmethod
+    def of(cls, event: EventRow) -> Self:
+        """The answer for a stored event."""
+        return cls.model_validate(event)
+
+
+class WrittenEvent(Answer):
+    """What the write did, and what is stored."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"outcome": "created", "event": _EXAMPLE}]})
+
+    outcome: Literal["created", "duplicate"] = Field(
+        description="`duplicate`: the same event was stored before; nothing was changed."
+    )
+    event: EventOut
+
+
+class EventBatchCounts(Answer):
+    """How many rows had each outcome."""
+
+    created: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+
+class EventOutcome(Answer):
+    """What became of one row."""
+
+    position: int = Field(description="Of the row in the batch, from 0.")
+    event_id: str | None = Field(description="The event's, made here where the row had none; null for a rejected row.")
+    outcome: Literal["created", "duplicate", "rejected"]
+    code: str | None = Field(description="Why the row was rejected: the first of its errors.")
+    detail: str | None = Field(description="The same as an English sentence.")
+    errors: list[ProblemField] = Field(description="Each offending field; empty unless the row was rejected.")
+
+
+_UNKNOWN = {"code": "unknown_item", "detail": "There is no such item in the catalogue."}
+
+
+class EventBatchResult(Answer):
+    """The rows in their order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "counts": {"created": 1, "duplicate": 0, "rejected": 1},
+                    "outcomes": [
+                        {
+                            "position": 0,
+                            "event_id": "5f0c8e1a",
+                            "outcome": "created",
+                            "code": None,
+                            "detail": None,
+                            "errors": [],
+                        },
+                        {
+                            "position": 1,
+                            "event_id": None,
+                            "outcome": "rejected",
+                            **_UNKNOWN,
+                            "errors": [{"pointer": "/events/1/item_id", **_UNKNOWN}],
+                        },
+                    ],
+                }
+            ]
+        }
+    )
+
+    counts: EventBatchCounts
+    outcomes: list[EventOutcome]

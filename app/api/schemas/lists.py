@@ -1,0 +1,199 @@
+"""Ranked lists as they are asked for and answered."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import Depends, Query
+from pydantic import ConfigDict, Field
+
+from app.api.schemas.base import Answer, Date, ExternalId, Instant, Strict, Text
+from app.api.schemas.query import Limit, QueryFlag
+from app.engine.signals import SignalName
+from app.services.catalogue import Filters
+from app.services.recommendations import ItemList, ListedItem, ListRequest, Reason
+
+MAX_HISTORY = 500
+
+SHAWSHANK_LIST: dict[str, Any] = {
+    "items": [
+        {
+            "item_id": "318",
+            "rank": 1,
+            "score": 1.83,
+            "item": {
+                "title": "The Shawshank Redemption",
+                "categories": ["Crime", "Drama"],
+                "released_on": "1994-09-23",
+                "image_url": None,
+            },
+            "reasons": [
+                {
+                    "kind": "because_you_rated",
+                    "item_id": "527",
+                    "title": "Schindler's List",
+                    "value": 5.0,
+                    "event": None,
+                    "text": "Because you rated Schindler's List 5 stars",
+                }
+            ],
+            "contributions": {"collaborative": 1.42, "content": 0.19, "popularity": 0.22},
+        }
+    ],
+    "release": "2026-11-21T04-12-00Z-3f9c",
+    "generated_at": "2026-11-21T10:15:00Z",
+    "as_of": "2026-11-21T10:15:00Z",
+    "history_size": 37,
+    "fallback": None,
+    "degraded": [],
+}
+
+
+class Card(Answer):
+    """The few fields of an item that lists show."""
+
+    title: str
+    categories: list[str]
+    released_on: date | None
+    image_url: str | None
+
+
+class ReasonOut(Answer):
+    """Why an item is in the list: a stable `kind` with its parameters, and the same in English."""
+
+    kind: Literal["because_you_rated", "because_of_event", "related_to_history", "popular"]
+    item_id: str | None = Field(description="The item that the user rated or did something with.")
+    title: str | None = Field(description="Its title.")
+    value: float | None = Field(description="The rating it got.")
+    event: str | None = Field(description="The kind of the event, such as `play`, for `because_of_event`.")
+    text: str
+
+
+class RankedItem(Answer):
+    """One item of a list. `reasons` and `contributions` are there with `explain=true`; contributions add up to `score`."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    item_id: str
+    rank: int
+    score: float
+    item: Card
+    reasons: list[ReasonOut] = Field(default=[], description="With `explain=true`.")
+    contributions: dict[SignalName, float] = Field(default={}, description="With `explain=true`.")
+
+
+class RankedList(Answer):
+    """A ranked list, and where it comes from."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SHAWSHANK_LIST]})
+
+    items: list[RankedItem]
+    release: str | None = Field(description="The release that ranked the list; null without one.")
+    generated_at: datetime
+    as_of: datetime = Field(description="When the user's history was read.")
+    history_size: int = Field(description="How many ratings and events the list was made from.")
+    fallback: Literal["popularity"] | None = Field(description="What stood in for a user without a history.")
+    degraded: list[Literal["no_release", "database"]] = Field(description="What was missing when the list was made.")
+
+
+class HistoryEntry(Strict):
+    """One rating (`item_id`, `value`, `rated_at`) or event (`item_id`, `kind`, `value`, `occurred_at`) that is not stored."""
+
+    item_id: ExternalId
+    kind: Annotated[Text, Field(max_length=64)] | None = Field(
+        default=None, description="What was done, for an event.", examples=["play"]
+    )
+    value: float | None = Field(
+        default=None, description="A rating on the scale of the service, or how much of an event.", examples=[5.0]
+    )
+    rated_at: Instant | None = Field(default=None, description="Without it, the order of the list counts: newest last.")
+    occurred_at: Instant | None = Field(default=None, description="The same, for an event.")
+
+
+class HistoryIn(Strict):
+    """A history to recommend for: an anonymous visitor's, or one to try out. Nothing of it is stored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"history": [{"item_id": "527", "value": 5.0}, {"item_id": "593", "kind": "play", "value": 0.9}]}
+            ]
+        }
+    )
+
+    history: list[HistoryEntry] = Field(max_length=MAX_HISTORY)
+
+
+Category = Annotated[Text, Field(min_length=1, max_length=100)]
+
+
+async def read_filters(
+    category: Annotated[list[Category], Query(max_length=50, description="Any of these.", examples=[["Comedy"]])] = [],
+    exclude_category: Annotated[list[Category], Query(max_length=50, description="None of these.")] = [],
+    exclude_item: Annotated[list[ExternalId], Query(max_length=500, description="None of these.")] = [],
+    released_from: Annotated[Date | None, Query(description="Released on this day or later.")] = None,
+    released_to: Annotated[Date | None, Query(description="Released on this day or earlier.")] = None,
+) -> Filters:
+    """The filters that every list takes."""
+    return Filters(category, exclude_category, exclude_item, released_from, released_to)
+
+
+LimitQuery = Annotated[Limit, Query()]
+ExplainQuery = Annotated[QueryFlag, Query(description="Say why: adds `reasons` and `contributions`.")]
+FiltersQuery = Annotated[Filters, Depends(read_filters)]
+
+
+async def _read_wishes(
+    filters: FiltersQuery,
+    limit: LimitQuery = 20,
+    signals: Annotated[
+        list[SignalName], Query(max_length=5, description="The signals to use; without it, all of them.")
+    ] = [],
+    include_seen: Annotated[QueryFlag, Query(description="Also what the user has seen already.")] = False,
+    explain: ExplainQuery = False,
+) -> ListRequest:
+    return ListRequest(limit, filters, frozenset(signals) or None, include_seen, explain)
+
+
+PersonalListQuery = Annotated[ListRequest, Depends(_read_wishes)]
+
+
+def render_list(listed: ItemList, generated_at: datetime) -> bytes:
+    """The JSON of a :class:`RankedList`; cards are copied as they are."""
+    return orjson.dumps(
+        {
+            "items": [_ranked(item, rank) for rank, item in enumerate(listed.items, 1)],
+            "release": listed.release,
+            "generated_at": generated_at.astimezone(UTC),
+            "as_of": listed.as_of.astimezone(UTC),
+            "history_size": listed.history_size,
+            "fallback": listed.fallback,
+            "degraded": list(listed.degraded),
+        },
+        option=orjson.OPT_UTC_Z,
+    )
+
+
+def _ranked(item: ListedItem, rank: int) -> dict[str, Any]:
+    ranked: dict[str, Any] = {
+        "item_id": item.item_id,
+        "rank": rank,
+        "score": item.score,
+        "item": orjson.Fragment(item.card),
+    }
+    if item.reasons is not None:
+        ranked["reasons"] = [_reason(reason) for reason in item.reasons]
+    if item.contributions is not None:
+        ranked["contributions"] = item.contributions
+    return ranked
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "kind": reason.kind,
+        "item_id": reason.item_id,
+        "title": reason.title,
+        "value": reason.value,
+        "event": reason.event,
+        "text": reason.text,
+    }

@@ -1,0 +1,115 @@
+"""Every setting of the service, read once from the environment at the edge and passed on from there."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cronsim import CronSim, CronSimError
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.event_kinds import EventKinds
+
+
+class Settings(BaseSettings):
+    """Settings, each an environment variable with the prefix ``MEDLEY_``; units are part of the names."""
+
+    model_config = SettingsConfigDict(env_prefix="MEDLEY_", frozen=True, extra="ignore", allow_inf_nan=False)
+
+    data_dir: Path = Field(
+        default=Path(".medley"),
+        description="Where the embedded Postgres, artifacts and downloads live, unless set apart.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="A Postgres (14 or newer) to use; without it an embedded one is started under data_dir.",
+    )
+    database_pool_size: int = Field(
+        default=5, ge=1, le=200, description="Connections a worker keeps for writes and lists."
+    )
+    history_pool_size: int = Field(default=4, ge=1, le=200, description="Connections a worker keeps for histories.")
+    database_statement_timeout_ms: int = Field(default=10_000, ge=100, description="Longest statement of a request.")
+    history_timeout_ms: int = Field(default=200, ge=1, description="How long a recommendation waits for the history.")
+    history_failures: int = Field(
+        default=5, ge=1, description="Histories that cannot be read in a row until none is asked for, for a pause."
+    )
+    history_pause_ms: int = Field(
+        default=500, ge=1, description="How long no history is asked for before one request tries again."
+    )
+    artifact_dir: Path | None = Field(
+        default=None, description="Where releases are kept; by default data_dir/artifacts."
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(default=1, ge=1, le=256, description="Processes that serve, all on one socket.")
+    allow_unauthenticated: bool = Field(
+        default=False,
+        description="Listen on other addresses than loopback with no API key configured (for containers).",
+    )
+    drain_seconds: int = Field(
+        default=20, ge=0, le=600, description="How long requests in flight may take after SIGTERM."
+    )
+    opentelemetry: bool = Field(
+        default=False, description="Send traces to where OTEL_EXPORTER_OTLP_ENDPOINT says; needs medley[telemetry]."
+    )
+    log_level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="Least severe log line shown."
+    )
+    log_format: str = Field(
+        default="console", pattern="^(json|console)$", description="Log lines as JSON or for people."
+    )
+
+    rating_min: float = Field(default=0.5, description="Lowest rating on the scale.")
+    rating_max: float = Field(default=5.0, description="Highest rating on the scale.")
+    clock_skew_seconds: int = Field(default=300, ge=0, description="How far ahead of the clock a client's time may be.")
+    create_placeholder_items: bool = Field(
+        default=False, description="Create a bare item when a rating names an unknown one, instead of refusing it."
+    )
+    event_kinds: EventKinds = Field(
+        default=EventKinds(),
+        description="The events that may be sent and what each kind means, as JSON; replaces the table.",
+    )
+    event_retention_days: int = Field(
+        default=730, ge=0, le=36_500, description="Events older than this are deleted; 0 keeps them for good."
+    )
+    max_body_bytes: int = Field(default=8_000_000, ge=1_000, description="Largest request body, compressed or not.")
+
+    release_poll_seconds: float = Field(
+        default=1.0, gt=0, le=60, description="How often a worker looks for a new release."
+    )
+
+    training_schedule: str = Field(
+        default="0 3 * * *", description="When `medley worker` trains: a cron expression, in UTC; empty for never."
+    )
+    training_new_ratings: int = Field(
+        default=100_000, ge=0, description="Train after so many rating writes since the last training; 0 for never."
+    )
+    training_poll_seconds: float = Field(
+        default=1.0, gt=0, le=60, description="How often `medley worker` looks for work."
+    )
+    releases_kept: int = Field(
+        default=3, ge=0, description="How many releases keep their artifact, besides the active one."
+    )
+
+    @model_validator(mode="after")
+    def _scale_has_two_ends(self) -> "Settings":
+        if self.rating_min >= self.rating_max:
+            raise ValueError("MEDLEY_RATING_MIN must be below MEDLEY_RATING_MAX")
+        return self
+
+    @field_validator("training_schedule")
+    @classmethod
+    def _schedule_comes(cls, schedule: str) -> str:
+        if schedule.strip():
+            try:
+                next(CronSim(schedule, datetime.now(UTC)))
+            except CronSimError as error:
+                raise ValueError(f"not a cron expression: {error}") from error
+            except StopIteration:
+                raise ValueError("a cron expression that never comes") from None
+        return schedule.strip()
+
+    @property
+    def artifacts(self) -> Path:
+        """The directory that holds the releases."""
+        return self.artifact_dir or self.data_dir / "artifacts"

@@ -1,0 +1,95 @@
+"""Connections to Postgres: an async SQLAlchemy engine, a small pool of plain connections for histories, a sync engine.
+
+All speak psycopg 3. Times are UTC in every session.
+"""
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from app.config import Settings
+
+DRIVER = "postgresql+psycopg"
+RECONNECT_SECONDS = 0.5
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same address, with the driver named as SQLAlchemy wants it (``postgres://`` is understood too)."""
+    plain = url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url
+    return make_url(plain).set(drivername=DRIVER).render_as_string(hide_password=False)
+
+
+def driver_url(url: str) -> str:
+    """The same address as the driver itself wants it."""
+    plain = url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url
+    return make_url(plain).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def connect_options(statement_timeout_ms: int = 0) -> dict[str, Any]:
+    """Options of every connection: UTC, a name to see in pg_stat_activity, keepalives that notice a dead peer."""
+    return {
+        "options": f"-c timezone=UTC -c statement_timeout={statement_timeout_ms}",
+        "application_name": "medley",
+        "connect_timeout": 5,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,  # keepalives are not sent while something waits to be acknowledged
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What a serving process holds: sessions for writes and lists, a pool of plain connections for histories."""
+
+    engine: AsyncEngine
+    sessions: async_sessionmaker[AsyncSession]
+    histories: AsyncConnectionPool[psycopg.AsyncConnection]
+
+
+@asynccontextmanager
+async def open_database(url: str, settings: Settings) -> AsyncGenerator[Database]:
+    """Open both pools without waiting for the server: a service may start before its database."""
+    options = connect_options(settings.database_statement_timeout_ms)
+    engine = create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        connect_args=options,
+        hide_parameters=True,  # errors are logged, and parameters name people
+    )
+    histories: AsyncConnectionPool[psycopg.AsyncConnection] = AsyncConnectionPool(
+        driver_url(url),
+        kwargs=connect_options(settings.history_timeout_ms) | {"autocommit": True},
+        min_size=1,
+        max_size=settings.history_pool_size,
+        open=False,
+        name="histories",
+        # The pool would wait twice as long after each failed attempt, for minutes: let it give up at once, and try again when
+        # the next history is asked for.
+        reconnect_timeout=RECONNECT_SECONDS,
+    )
+    await histories.open(wait=False)
+    try:
+        yield Database(engine, async_sessionmaker(engine, expire_on_commit=False), histories)
+    finally:
+        await histories.close()
+        await engine.dispose()
+
+
+@contextmanager
+def open_sync_engine(url: str) -> Generator[Engine]:
+    """A synchronous engine for the trainer, the importers and the CLI."""
+    engine = create_engine(sqlalchemy_url(url), connect_args=connect_options(), pool_size=2)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -1,0 +1,68 @@
+"""The item-to-item signal: what the items of the history say about every other item, learned all at once.
+
+EASE (Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019): the score of item j is ``sum_h w_h B[h, j]``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.engine.arrays import FloatArray, RowArray
+from app.engine.extension import Extension
+from app.engine.history import History
+from app.engine.signals import SignalName
+from app.engine.tables import FORGOTTEN, KnownRows, Lookup, Table, TableReading, known_rows
+
+
+@dataclass(frozen=True, slots=True)
+class ItemToItemReading:
+    """How a history is read, a column for each time scale (0: all entries alike): an entry of age ``a`` weighs
+    ``exp(-a / scale)``, times ``dislike_weight`` where its preference is below ``dislike_below``."""
+
+    time_scales: tuple[float, ...] = (10.0,)
+    dislike_below: float = -1.5
+    dislike_weight: float = 0.0
+
+
+class ItemToItem:
+    """See the module."""
+
+    name: SignalName = "item_to_item"
+
+    def __init__(
+        self, table: Table, reading: ItemToItemReading, reference: RowArray | None, extension: Extension | None = None
+    ) -> None:
+        self._table = table
+        self._reading = reading
+        self._reference = reference
+        self._extension = extension or Extension.empty()
+        self.columns = tuple(f"{scale:g}" for scale in reading.time_scales)
+
+    def extended(self, extension: Extension) -> "ItemToItem":
+        """The same with other rows at the end."""
+        return ItemToItem(self._table, self._reading, self._reference, extension)
+
+    def read(self, history: History) -> TableReading:
+        """Add the history's rows of the table up, once for each time scale."""
+        known = known_rows(history, self._extension, self._table.n_rows)
+        if all(self._reading.time_scales):
+            known = known.fresh(history, FORGOTTEN * max(self._reading.time_scales))
+        ages = history.ages[known.entries]
+        disliked = history.preferences[known.entries] < self._reading.dislike_below
+        strength = np.where(disliked, self._reading.dislike_weight, 1.0) * chosen(history, known)
+        weights = np.stack([strength * decay(ages, scale) for scale in self._reading.time_scales]).astype(np.float32)
+        lookups = [Lookup(self._table, known.rows, known.entries, weights)]
+        return TableReading(lookups, self._reference, self._extension, len(history))
+
+
+def chosen(history: History, known: KnownRows) -> FloatArray:
+    """How much each row shows that its item was taken, ``(r,)``: its share times 1 for a rating, the weight for an event, and 0
+    for an event that turned the item away."""
+    if history.choices is None:
+        return known.shares
+    return known.shares * np.maximum(history.choices[known.entries], np.float32(0))
+
+
+def decay(ages: FloatArray, scale: float) -> FloatArray:
+    """``exp(-age / scale)``; 1 for a scale of 0, which stands for no decay."""
+    return np.exp(-ages / np.float32(scale)) if scale else np.ones_like(ages)

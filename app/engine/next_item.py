@@ -1,0 +1,80 @@
+"""The next-item signal: what tends to be taken soon after the newest items of the history.
+
+With ``T[i, j] = sum_{g=1..window} exp(-g / gap_decay) * #(j follows i at lag g)`` over all users' sequences, the log-lift for a
+boost ``a`` is ``L_a[i, j] = log(1 + a T[i, j] / (c_j + 1))``, with ``c_j`` how often j was taken; the score of j is
+``sum_h exp(-age_h / scale) L_a[h, j]``. Dislikes count like any other entry: a film that was disliked was chosen all the same.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.engine.arrays import RowArray
+from app.engine.extension import Extension
+from app.engine.history import History
+from app.engine.item_to_item import chosen, decay
+from app.engine.signals import SignalName
+from app.engine.tables import FORGOTTEN, Lookup, Table, TableReading, known_rows
+
+
+@dataclass(frozen=True, slots=True)
+class NextItemColumn:
+    """One column: the boost ``a`` of its log-lift and the time scale of the history."""
+
+    boost: float
+    time_scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class NextItemReading:
+    """The columns; those of one boost share a table."""
+
+    columns: tuple[NextItemColumn, ...] = (
+        NextItemColumn(300.0, 4.0),
+        NextItemColumn(20_000.0, 4.0),
+    )
+
+    @property
+    def boosts(self) -> tuple[float, ...]:
+        """The boosts, each once, in order."""
+        return tuple(dict.fromkeys(column.boost for column in self.columns))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What tells the columns apart, in the order in which they are read: boost by boost."""
+        return tuple(f"{c.boost:g}/{c.time_scale:g}" for b in self.boosts for c in self.columns if c.boost == b)
+
+
+class NextItem:
+    """``tables[b]`` holds the log-lifts for ``reading.boosts[b]``."""
+
+    name: SignalName = "next_item"
+
+    def __init__(
+        self,
+        tables: tuple[Table, ...],
+        reading: NextItemReading,
+        reference: RowArray | None,
+        extension: Extension | None = None,
+    ) -> None:
+        self._tables = tables
+        self._reading = reading
+        self._reference = reference
+        self._extension = extension or Extension.empty()
+        self.columns = reading.names
+
+    def extended(self, extension: Extension) -> "NextItem":
+        """The same with other rows at the end."""
+        return NextItem(self._tables, self._reading, self._reference, extension)
+
+    def read(self, history: History) -> TableReading:
+        """Add the log-lifts of the newest entries up, once for each column."""
+        every = known_rows(history, self._extension, self._tables[0].n_rows)
+        lookups: list[Lookup] = []
+        for boost, table in zip(self._reading.boosts, self._tables, strict=True):
+            scales = [column.time_scale for column in self._reading.columns if column.boost == boost]
+            known = every.fresh(history, FORGOTTEN * max(scales))
+            strength = chosen(history, known)
+            weights = np.stack([strength * decay(history.ages[known.entries], scale) for scale in scales])
+            lookups.append(Lookup(table, known.rows, known.entries, weights))
+        return TableReading(lookups, self._reference, self._extension, len(history))

@@ -1,0 +1,164 @@
+"""The composition root: what a serving process is made of, and in which order it comes up and goes down."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+from anyio import CancelScope, to_thread
+from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+from starlette.middleware import Middleware
+
+from app import __version__, db, migrations, postgres
+from app.api import docs
+from app.api.deps import Services
+from app.api.errors import install_error_handlers
+from app.api.middleware import BodyLimit, HeadAsGet, RequestContext
+from app.api.routes import (
+    events,
+    health,
+    items,
+    lists,
+    metrics,
+    ratings,
+    recommendations,
+    releases,
+    training_runs,
+)
+from app.api.routing import CanonicalPath
+from app.config import Settings
+from app.services.breaker import CircuitBreaker
+from app.services.history_guard import HistoryGuard
+from app.services.live_engine import LiveEngine
+from app.services.popular import can_read_popular
+from app.telemetry import configure_logging
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import telemetry_switches
+
+T = TypeVar("T")
+GAUGE_SECONDS = 1.0
+
+# The busiest first: routes are tried in this order.
+ROUTERS = (
+    recommendations.router,
+    ratings.router,
+    events.router,
+    lists.router,
+    items.router,
+    health.router,
+    training_runs.router,
+    releases.router,
+    metrics.router,
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application. Without ``settings`` the process is ours: they come from the environment, and logs are set up."""
+    if settings is None:
+        settings = Settings()
+        configure_logging(settings.log_level, settings.log_format)
+    meter = Metrics()
+    app = FastAPI(
+        telemetry=TelemetryConfig(**telemetry_switches(on=settings.opentelemetry)),
+        title="Medley",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan(settings, meter),
+        middleware=[
+            Middleware(RequestContext, metrics=meter),
+            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+            Middleware(CanonicalPath),
+            Middleware(HeadAsGet),
+        ],
+    )
+    install_error_handlers(app)
+    for router in ROUTERS:
+        # Not include_router(), which would enter each router on the way to a route: a third of a small request's time.
+        app.router.routes.extend(router.routes)
+    docs.install_docs(app)
+    return app
+
+
+def _lifespan(settings: Settings, meter: Metrics) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.services = await open_services(settings, meter, stack)
+            yield
+
+    return lifespan
+
+
+async def open_services(settings: Settings, meter: Metrics, stack: AsyncExitStack) -> Services:
+    """Everything a process holds, opened in order; ``stack`` closes it in the reverse order."""
+    url = await stack.enter_async_context(_in_thread(postgres.database_url(settings)))
+    if settings.database_url is None:
+        # Nobody else looks after the embedded database; any other is migrated by its operators, with `medley db`.
+        await to_thread.run_sync(_migrate, url)
+    database = await stack.enter_async_context(db.open_database(url, settings))
+    live = LiveEngine(database.sessions, settings.release_poll_seconds, artifacts=settings.artifacts)
+    breaker = CircuitBreaker(settings.history_failures, settings.history_pause_ms / 1000)
+    await stack.enter_async_context(_watched(live))
+
+    async def has_ranking() -> bool:
+        return live.serving is not None or await can_read_popular(database.sessions)
+
+    services = Services(
+        settings=settings,
+        database=database,
+        live=live,
+        histories=HistoryGuard(settings.history_timeout_ms / 1000, breaker, meter),
+        metrics=meter,
+        on_items_written=live.apply_items,
+        has_ranking=has_ranking,
+    )
+    await stack.enter_async_context(_running(_record(services), "metrics"))
+    return services
+
+
+@asynccontextmanager
+async def _watched(live: LiveEngine) -> AsyncGenerator[None]:
+    """The live engine with its first look taken, so that a process that is ready has its release."""
+    await live.look()
+    async with _running(live.watch(), "live engine"):
+        yield
+
+
+async def _record(services: Services) -> None:
+    """Keep the gauges true: of several workers, the one that is asked has only files to read the others' from."""
+    while True:
+        services.record_state()
+        await asyncio.sleep(GAUGE_SECONDS)
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerator[None]:
+    """Something that goes on in the background until the block is left."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def _in_thread(manager: AbstractContextManager[T]) -> AsyncGenerator[T]:
+    """A context manager that blocks, entered and left in a thread so that the event loop goes on."""
+    value = await to_thread.run_sync(manager.__enter__)
+    try:
+        yield value
+    finally:
+        # Shielded: a server that was started must be let go of even while the process is told to stop.
+        with CancelScope(shield=True):
+            await to_thread.run_sync(manager.__exit__, *sys.exc_info())
+
+
+def _migrate(url: str) -> None:
+    with db.open_sync_engine(url) as engine:
+        migrations.upgrade(engine)

@@ -1,0 +1,23 @@
+"""The database tables, and nothing else."""
+
+from app.models.api_key import ApiKey
+from app.models.base import Base, ItemId, ItemKey, UserId, UserKey
+from app.models.feedback import Event, Rating
+from app.models.item import Item
+from app.models.release import Release, TrainingRun
+from app.models.user import User
+
+__all__ = [
+    "ApiKey",
+    "Base",
+    "Event",
+    "Item",
+    "ItemId",
+    "ItemKey",
+    "Rating",
+    "Release",
+    "TrainingRun",
+    "User",
+    "UserId",
+    "UserKey",
+]

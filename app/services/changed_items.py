@@ -1,0 +1,65 @@
+"""Items created or changed since a release: read, and made ready for the engine away from the event loop."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import BigInteger, Row, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.engine.arrays import FloatArray, RowArray
+from app.engine.content import ContentTransform
+from app.engine.extension import stand_ins_of
+from app.engine.terms import Description, item_terms
+from app.models import Item
+from app.services.cards import item_card
+from app.services.catalogue import CatalogueItem
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyItems:
+    """``m`` items and their rows to add, as :class:`~app.engine.extension.Extension` has them. ``factors`` are those that the
+    content suggests: what ratings taught the release of a changed item is not looked at."""
+
+    items: Sequence[CatalogueItem]
+    bases: RowArray
+    vectors: FloatArray
+    factors: FloatArray
+    neighbours: RowArray
+    shares: FloatArray
+
+
+async def read_items(session: AsyncSession, keys: Sequence[int]) -> Sequence[Row[Any]]:
+    """The newest state of these items, by key."""
+    wanted = Item.key == func.any(literal(list(keys), ARRAY(BigInteger)))
+    return (await session.execute(select(*Item.__table__.columns).where(wanted).order_by(Item.key))).all()
+
+
+def version_of(row: Row[Any]) -> str:
+    """What tells two states of an item apart."""
+    return str(row.changed_in)
+
+
+def make_ready(
+    rows: Sequence[Row[Any]], bases: RowArray, transform: ContentTransform, release_vectors: FloatArray
+) -> ReadyItems:
+    """Everything about at least one item that takes long. Reads nothing that changes, so any thread may do it."""
+    vectors = np.stack([transform.vector(item_terms(_description(row))) for row in rows])
+    neighbours, shares = stand_ins_of(release_vectors, vectors, bases)
+    items = [_catalogue_item(row) for row in rows]
+    return ReadyItems(items, bases, vectors, transform.factors(vectors), neighbours, shares)
+
+
+def _catalogue_item(row: Row[Any]) -> CatalogueItem:
+    card = item_card(title=row.title, categories=row.categories, released_on=row.released_on, image_url=row.image_url)
+    deleted = row.deleted_at is not None
+    listed = not row.hidden and not deleted
+    return CatalogueItem(row.key, row.id, card, row.categories, row.released_on, listed, deleted, version_of(row))
+
+
+def _description(row: Row[Any]) -> Description:
+    return Description(
+        row.title, row.description, row.categories, row.tags, row.people, row.released_on, row.language, row.attributes
+    )

@@ -1,0 +1,164 @@
+"""Reads what a user has rated and done, in one round trip and one row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from app.engine.arrays import BoolArray, DoubleArray, RowArray
+from app.engine.history import EMPTY, History, feedback_history, newest_entries, rating_history, strongest_of_each
+from app.errors import Unavailable
+from app.event_kinds import EventKinds
+from app.services.catalogue import Catalogue
+from app.services.event_rules import NO_EVENTS, Cause, EventRules, Events
+from app.services.history_query import HistoryQuery
+
+# Times as Postgres keeps them: microseconds since 2000.
+_RATING = np.dtype([("item", ">i8"), ("value", ">f8"), ("time", ">i8")])
+_EVENT = np.dtype([("item", ">i8"), ("code", ">i2"), ("value", ">f8"), ("time", ">i8")])
+_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class UserFeedback:
+    """All ratings of one user, in no order: three arrays of shape ``(n,)``, times in seconds since 1970. Besides, the newest
+    events that carry weight, and the keys of all items that events say were seen."""
+
+    item_keys: RowArray
+    values: DoubleArray
+    times: DoubleArray
+    events: Events
+    seen_keys: RowArray
+
+    def __len__(self) -> int:
+        return len(self.item_keys)
+
+    @property
+    def all_seen_keys(self) -> Sequence[int]:
+        """The keys of all items that were seen, by what ratings or events say; some may come twice."""
+        return [*self.item_keys.tolist(), *self.seen_keys.tolist()]
+
+    @classmethod
+    def nothing(cls) -> "UserFeedback":
+        """The feedback of somebody who has given none."""
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.float64), np.zeros(0, np.float64), NO_EVENTS, _NO_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUser:
+    """A user as the engine sees them: the history, the rating behind each of its entries, and every row they have seen.
+
+    Where an entry is an event its value is NaN, and ``causes`` has its kind; without any event, ``causes`` is empty.
+    """
+
+    history: History
+    values: DoubleArray
+    seen: RowArray
+    causes: Sequence[Cause | None] = ()
+
+
+_NO_KEYS = np.zeros(0, np.int64)
+NOBODY = KnownUser(EMPTY, np.zeros(0, np.float64), np.zeros(0, np.int64))
+
+
+async def read_feedback(
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]],
+    user_id: str,
+    wait_ms: int,
+    *,
+    kinds: EventKinds,
+    now: datetime,
+) -> UserFeedback:
+    """Everything a user has rated, and the events that count at ``now``; empty for an unknown user.
+
+    Raises :class:`Unavailable` when the database does not answer within ``wait_ms``.
+    """
+    query = HistoryQuery.of(kinds)
+    try:
+        async with pool.connection(timeout=wait_ms / 1000) as connection:
+            cursor = await connection.execute(query.statement, query.parameters(user_id, now), binary=True)
+            row = await cursor.fetchone()
+    except (psycopg.Error, PoolTimeout) as error:
+        raise Unavailable("The history cannot be read now.") from error
+    if row is None:
+        return UserFeedback.nothing()
+    ratings: NDArray[np.void] = np.frombuffer(row[0] or b"", _RATING)
+    return UserFeedback(
+        ratings["item"].astype(np.int64),
+        ratings["value"].astype(np.float64),
+        _seconds(ratings["time"]),
+        _read_events(row[1]) if row[1] else NO_EVENTS,
+        np.frombuffer(row[2], ">i8").astype(np.int64) if row[2] else _NO_KEYS,
+    )
+
+
+def _read_events(data: bytes) -> Events:
+    events: NDArray[np.void] = np.frombuffer(data, _EVENT)
+    return Events(
+        events["item"].astype(np.int64),
+        events["code"].astype(np.int16),
+        events["value"].astype(np.float64),
+        _seconds(events["time"]),
+    )
+
+
+def _seconds(microseconds: NDArray[np.generic]) -> DoubleArray:
+    return microseconds.astype(np.float64) / 1e6 + _POSTGRES_EPOCH
+
+
+def know_user(feedback: UserFeedback, catalogue: Catalogue, overall_mean: float, kinds: EventKinds) -> KnownUser:
+    """The user that this feedback describes; items the catalogue does not know are left out."""
+    rows, values, times = feedback.item_keys, feedback.values, feedback.times
+    if len(rows):
+        rows = catalogue.rows_of_keys(rows)
+        known = rows >= 0
+        rows, values, times = rows[known], values[known], times[known]
+    user = describe_user(rows, values, times, _in_rows(feedback.events, catalogue), overall_mean, kinds)
+    if len(feedback.seen_keys) == 0:
+        return user
+    seen = catalogue.rows_of_keys(feedback.seen_keys)
+    return KnownUser(user.history, user.values, np.concatenate([user.seen, seen[seen >= 0]]), user.causes)
+
+
+def _in_rows(events: Events, catalogue: Catalogue) -> Events:
+    """The events of items that the catalogue knows, about rows instead of keys."""
+    if len(events) == 0:
+        return events
+    rows = catalogue.rows_of_keys(events.items)
+    return Events(rows, events.codes, events.values, events.times).take(rows >= 0)
+
+
+def describe_user(
+    rows: RowArray, values: DoubleArray, times: DoubleArray, events: Events, overall_mean: float, kinds: EventKinds
+) -> KnownUser:
+    """The user with these ratings of known rows, all of shape ``(n,)``, and these events about rows.
+
+    A rating beats all events of its item; of several events of one item, :func:`strongest_of_each` says which one counts. The
+    values are kept in full, to be told as they were given. What the ratings name counts as seen, not what the events do.
+    """
+    if len(events) == 0:
+        if len(rows) == 0:
+            return NOBODY
+        history = rating_history(rows, values.astype(np.float32), times, overall_mean)
+        return KnownUser(history, values[newest_entries(rows, times)], rows)
+    rules = EventRules.of(kinds)
+    weights = rules.weights_of(events.codes, events.values)
+    counting: BoolArray = (weights != 0) & ~np.isin(events.items, rows)
+    events, weights = events.take(counting), weights[counting]
+    strongest, newest = strongest_of_each(events.items, weights, events.times)
+    every_row = np.concatenate([rows, events.items[strongest]])
+    every_value = np.concatenate([values, np.full(len(strongest), np.nan)])
+    every_time = np.concatenate([times, newest])
+    choices = np.concatenate([np.ones(len(rows), np.float32), weights[strongest]])
+    history = feedback_history(every_row, every_value.astype(np.float32), choices, every_time, overall_mean)
+    order = newest_entries(every_row, every_time)
+    causes: list[Cause | None] = [None] * len(rows)
+    codes: list[int] = events.codes[strongest].tolist()
+    causes += [rules.causes[code] for code in codes]
+    entries: list[int] = order.tolist()
+    return KnownUser(history, every_value[order], rows, [causes[entry] for entry in entries])

@@ -1,0 +1,250 @@
+"""Ratings: one value per user and item, of which the newest wins.
+
+The rules of time, for one write as for many (``app.services.rating_merge``):
+
+* the newest ``rated_at`` wins, and of equal times the later arrival;
+* without ``rated_at`` a rating is of the time of arrival, but never older than what is stored, so that two clocks that
+  disagree cannot make it stale; the value that is stored already then keeps its time;
+* a delete leaves a tombstone: a rating that is not newer than it is stale. A delete of what was never rated leaves one
+  as well, and creates the user if need be, for it may have overtaken the rating that it takes back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self, cast
+
+import psycopg
+from sqlalchemy import Row, TextClause, literal, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.config import Settings
+from app.errors import Conflict, FieldError, InvalidInput, NotFound, Unavailable
+from app.models import Item, Rating, User
+from app.services.limits import EARLIEST
+from app.services.rating_merge import OUTCOME, Outcome, RatingRow, merge_ratings
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RatingRules:
+    """What a rating may be: its scale, how far ahead of the clock, and whether it may name an unknown item."""
+
+    minimum: float
+    maximum: float
+    clock_skew: timedelta
+    create_placeholder_items: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The rules that the settings give."""
+        skew = timedelta(seconds=settings.clock_skew_seconds)
+        return cls(settings.rating_min, settings.rating_max, skew, settings.create_placeholder_items)
+
+    def offence(self, value: float, rated_at: datetime | None, now: datetime) -> FieldError | None:
+        """What is wrong with a rating, if anything."""
+        if not self.minimum <= value <= self.maximum:
+            return FieldError("/value", "off_scale", f"A rating is from {self.minimum:g} to {self.maximum:g}.")
+        if rated_at is not None and rated_at > now + self.clock_skew:
+            seconds = self.clock_skew.total_seconds()
+            return FieldError("/rated_at", "in_the_future", f"More than {seconds:g} seconds ahead of the clock.")
+        if rated_at is not None and rated_at < EARLIEST:
+            return FieldError("/rated_at", "too_early", f"Ratings are of the year {EARLIEST.year} or later.")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRating:
+    """A rating as it is stored."""
+
+    user_id: str
+    item_id: str
+    value: float
+    rated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RatingWrite:
+    """What a write did, and the rating that is stored now: None where a newer tombstone made the write stale."""
+
+    outcome: Outcome
+    rating: StoredRating | None
+
+
+# One round trip. The stored rating is locked before it is judged; the lock reads its newest version whatever the
+# snapshot says, and so does ON CONFLICT. What the snapshot cannot show, a user or rating that somebody else inserts
+# at this moment, leaves `written` empty: the same statement again then sees it. KEY SHARE holds off an erasure.
+_PUT = text(
+    f"""
+WITH item AS (SELECT key FROM items WHERE id = CAST(:item_id AS text) AND deleted_at IS NULL),
+known_user AS (SELECT key FROM users WHERE id = CAST(:user_id AS text) FOR KEY SHARE),
+new_user AS (
+    INSERT INTO users (id)
+    SELECT CAST(:user_id AS text) FROM item WHERE NOT EXISTS (SELECT FROM known_user)
+    ON CONFLICT DO NOTHING RETURNING key
+),
+stored AS MATERIALIZED (
+    SELECT value AS stored_value, rated_at AS stored_at FROM ratings
+    WHERE user_key = (SELECT key FROM known_user) AND item_key = (SELECT key FROM item)
+    FOR UPDATE
+),
+offered AS (
+    SELECT CAST(:value AS double precision) AS value, CAST(:rated_at AS timestamptz) IS NOT NULL AS timed,
+        coalesce(CAST(:rated_at AS timestamptz), CAST(:now AS timestamptz)) AS rated_at
+),
+decided AS MATERIALIZED (SELECT *, {OUTCOME} AS outcome FROM offered LEFT JOIN stored ON true),
+written AS (
+    INSERT INTO ratings AS rating (user_key, item_key, value, rated_at)
+    SELECT the_user.key, item.key, value, greatest(rated_at, stored_at)
+    FROM decided, item, (TABLE known_user UNION ALL TABLE new_user) AS the_user
+    WHERE outcome IN ('created', 'updated')
+    ON CONFLICT (user_key, item_key) DO UPDATE SET value = excluded.value, rated_at = excluded.rated_at
+    WHERE EXISTS (SELECT FROM stored)
+    RETURNING value, rated_at
+)
+SELECT EXISTS (SELECT FROM item) AS item_known, outcome, stored_value, stored_at,
+    written.value AS written_value, written.rated_at AS written_at
+FROM decided LEFT JOIN written ON true
+"""  # noqa: S608 - OUTCOME is a constant of ours
+)
+
+# A deleted item counts here: what was said about it can still be taken back.
+_DELETE = text(
+    """
+WITH item AS (SELECT key FROM items WHERE id = CAST(:item_id AS text)),
+known_user AS (SELECT key FROM users WHERE id = CAST(:user_id AS text) FOR KEY SHARE),
+new_user AS (
+    INSERT INTO users (id)
+    SELECT CAST(:user_id AS text) FROM item WHERE NOT EXISTS (SELECT FROM known_user)
+    ON CONFLICT DO NOTHING RETURNING key
+),
+written AS (
+    INSERT INTO ratings AS rating (user_key, item_key, value, rated_at)
+    SELECT the_user.key, item.key, NULL, CAST(:now AS timestamptz)
+    FROM item, (TABLE known_user UNION ALL TABLE new_user) AS the_user
+    ON CONFLICT (user_key, item_key) DO UPDATE
+    SET value = NULL, rated_at = greatest(rating.rated_at, excluded.rated_at)
+    RETURNING 1
+)
+SELECT EXISTS (SELECT FROM item) AS item_known, EXISTS (SELECT FROM written) AS done
+"""
+)
+
+_PLACEHOLDER = text("INSERT INTO items (id, title) VALUES (:item_id, :item_id) ON CONFLICT DO NOTHING")
+
+
+async def put_rating(
+    session: AsyncSession,
+    *,
+    user_id: str,
+    item_id: str,
+    value: float,
+    rated_at: datetime | None,
+    now: datetime,
+    rules: RatingRules,
+) -> RatingWrite:
+    """Store one rating by the rules of time. InvalidInput for an unknown item, a value off the scale, a bad time."""
+    offence = rules.offence(value, rated_at, now)
+    if offence:
+        raise InvalidInput("The rating cannot be accepted.", code=offence.code, errors=[offence])
+    parameters = {"user_id": user_id, "item_id": item_id, "value": value, "rated_at": rated_at, "now": now}
+    may_create_item = rules.create_placeholder_items
+    for _ in range(_ATTEMPTS):
+        row = await _only_row(session, _PUT, parameters)
+        if not row.item_known:
+            if not may_create_item:
+                raise unknown_item()
+            # Once only: an item that was deleted stays deleted.
+            may_create_item = False
+            await session.execute(_PLACEHOLDER, {"item_id": item_id})
+        elif row.outcome not in {"created", "updated"}:
+            held = row.stored_value is not None
+            rating = StoredRating(user_id, item_id, row.stored_value, row.stored_at) if held else None
+            return RatingWrite(row.outcome, rating)
+        elif row.written_at is not None:
+            return RatingWrite(row.outcome, StoredRating(user_id, item_id, row.written_value, row.written_at))
+    raise Conflict("This rating is being written by too many others; send it again.", code="write_conflict")
+
+
+async def delete_rating(session: AsyncSession, *, user_id: str, item_id: str, now: datetime) -> None:
+    """Take a rating back and leave a tombstone of the time of arrival, or of the rating where that is newer.
+
+    Nothing happens for an unknown item: there is nothing to take back, and a late rating of it is refused.
+    """
+    parameters = {"user_id": user_id, "item_id": item_id, "now": now}
+    for _ in range(_ATTEMPTS):
+        row = await _only_row(session, _DELETE, parameters)
+        if row.done or not row.item_known:
+            return
+    raise Conflict("This rating is being written by too many others; send it again.", code="write_conflict")
+
+
+async def put_ratings(
+    session: AsyncSession, rows: Sequence[RatingRow], *, now: datetime, rules: RatingRules
+) -> list[Outcome | FieldError]:
+    """Store many ratings in the session's transaction; for each, in order, its outcome or why it was refused."""
+    latest = now + rules.clock_skew
+    low, high = rules.minimum, rules.maximum
+    # The rules written out: a call for each of ten thousand rows would take longer than to send them to Postgres.
+    sound = [row for row in rows if low <= row[2] <= high and (row[3] is None or EARLIEST <= row[3] <= latest)]
+    connection = await (await session.connection()).get_raw_connection()
+    driver = cast("psycopg.AsyncConnection[Any]", connection.driver_connection)
+    try:
+        merged = await merge_ratings(driver, sound, now=now, create_placeholder_items=rules.create_placeholder_items)
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        # SQLAlchemy, which would say so in its own words, is not asked here.
+        raise Unavailable("The database cannot be reached or is too slow now.") from error
+    unknown = unknown_item().errors[0]
+    results: list[Outcome | FieldError] = [unknown if each == "unknown_item" else each for each in merged]
+    if len(sound) == len(rows):
+        return results
+    outcomes = iter(results)
+    return [rules.offence(value, rated_at, now) or next(outcomes) for _, _, value, rated_at in rows]
+
+
+async def get_rating(session: AsyncSession, *, user_id: str, item_id: str) -> StoredRating:
+    """One rating; NotFound where there is none, or where it was deleted."""
+    found = select(Rating.value, Rating.rated_at).join(User).join(Item)
+    row = (
+        await session.execute(found.where(User.id == user_id, Item.id == item_id, Rating.value.is_not(None)))
+    ).first()
+    if row is None:
+        raise NotFound("This user has no rating of this item.", code="rating_not_found")
+    return StoredRating(user_id, item_id, cast("float", row.value), row.rated_at)
+
+
+async def list_ratings(
+    session: AsyncSession, user_id: str, *, limit: int, after: tuple[datetime, str] | None
+) -> tuple[list[StoredRating], bool]:
+    """A user's ratings, newest first, from behind the time and item of ``after``; and whether more follow.
+
+    Times only ever move forward, so that no rating is listed twice and none that stays as it is can be missed; one
+    that changes while its owner turns the pages moves to the front.
+    """
+    query = (
+        select(Item.id, Rating.value, Rating.rated_at)
+        .join(Item)
+        .where(
+            Rating.user_key == select(User.key).where(User.id == user_id).scalar_subquery(), Rating.value.is_not(None)
+        )
+        .order_by(Rating.rated_at.desc(), Rating.item_key.desc())
+        .limit(limit + 1)
+    )
+    if after is not None:
+        rated_at, item_id = after
+        item_key = select(Item.key).where(Item.id == item_id).scalar_subquery()
+        query = query.where(tuple_(Rating.rated_at, Rating.item_key) < tuple_(literal(rated_at), item_key))
+    rows = (await session.execute(query)).all()
+    ratings = [StoredRating(user_id, row.id, cast("float", row.value), row.rated_at) for row in rows[:limit]]
+    return ratings, len(rows) > limit
+
+
+def unknown_item() -> InvalidInput:
+    """The refusal of a rating whose item is not in the catalogue, or was deleted from it."""
+    detail = "There is no such item in the catalogue."
+    return InvalidInput(detail, code="unknown_item", errors=[FieldError("/item_id", "unknown_item", detail)])
+
+
+async def _only_row(session: AsyncSession, statement: TextClause, parameters: dict[str, Any]) -> Row[Any]:
+    return (await session.execute(statement, parameters)).one()

@@ -1,0 +1,164 @@
+"""Recommendations: the top of everything a user has not seen, and why."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+import orjson
+
+from app.engine.engine import Ranking
+from app.engine.signals import SignalName
+from app.engine.similarity import Likeness
+from app.errors import NotFound
+from app.services.catalogue import Catalogue, Filters
+from app.services.history import NOBODY, KnownUser
+from app.services.live_engine import Serving
+
+MOST_REASONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an item is there. ``kind`` is stable; ``item_id`` and ``title`` name the item that is the reason, ``value`` is the
+    rating it got, for ``because_you_rated``, and ``event`` what was done with it, for ``because_of_event``."""
+
+    kind: Literal["because_you_rated", "because_of_event", "related_to_history", "popular"]
+    text: str
+    item_id: str | None = None
+    title: str | None = None
+    value: float | None = None
+    event: str | None = None
+
+
+POPULAR = Reason("popular", "Popular with everybody")
+RELATED = Reason("related_to_history", "Goes with what you have rated or done")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedItem:
+    """One item of a list; ``card`` is JSON. Reasons and contributions are there when asked for."""
+
+    item_id: str
+    score: float
+    card: bytes
+    reasons: Sequence[Reason] | None = None
+    contributions: dict[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemList:
+    """A ranked list and where it comes from. ``fallback`` names what stood in for a history, ``degraded`` what was missing."""
+
+    items: Sequence[ListedItem]
+    release: str | None
+    as_of: datetime
+    history_size: int = 0
+    fallback: Literal["popularity"] | None = None
+    degraded: Sequence[str] = field(default_factory=tuple[str, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """What a client wants of a list. ``signals`` are those to use, all for None."""
+
+    limit: int = 20
+    filters: Filters = field(default_factory=Filters)
+    signals: Collection[SignalName] | None = None
+    include_seen: bool = False
+    explain: bool = False
+
+
+def recommend(
+    serving: Serving, user: KnownUser, request: ListRequest, *, now: datetime, degraded: Sequence[str] = ()
+) -> ItemList:
+    """The best items for a user; without a history, what is popular."""
+    allowed = serving.catalogue.allowed(request.filters)
+    if not request.include_seen:
+        allowed[user.seen] = False
+    size = len(user.history)
+    scores = serving.engine.score(user.history, signals=request.signals if size else None)
+    ranking = scores.rank(allowed, request.limit, explain=request.explain)
+    return ItemList(
+        items=_listed(serving, ranking, user, explain=request.explain),
+        release=serving.release,
+        as_of=now,
+        history_size=size,
+        fallback=None if size else "popularity",
+        degraded=degraded,
+    )
+
+
+def list_popular(serving: Serving, request: ListRequest, *, now: datetime) -> ItemList:
+    """What is popular with everybody."""
+    allowed = serving.catalogue.allowed(request.filters)
+    ranking = serving.engine.score(NOBODY.history).rank(allowed, request.limit, explain=request.explain)
+    return ItemList(_listed(serving, ranking, NOBODY, explain=request.explain), serving.release, now)
+
+
+def list_similar(serving: Serving, item_id: str, by: Likeness, request: ListRequest, *, now: datetime) -> ItemList:
+    """Items like this one; raises :class:`NotFound` for an unknown id."""
+    catalogue = serving.catalogue
+    row = catalogue.row_of(item_id)
+    if row is None or catalogue.is_deleted(row):
+        raise NotFound("There is no such item.", code="unknown_item")
+    rows, scores = serving.engine.similarity.rank(row, by, catalogue.allowed(request.filters), request.limit)
+    places = zip(rows.tolist(), scores.tolist(), strict=True)
+    return ItemList([ListedItem(catalogue.item_id(r), s, catalogue.card(r)) for r, s in places], serving.release, now)
+
+
+def _listed(serving: Serving, ranking: Ranking, user: KnownUser, *, explain: bool) -> list[ListedItem]:
+    catalogue = serving.catalogue
+    places = enumerate(zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True))
+    if not explain:
+        return [ListedItem(catalogue.item_id(row), score, catalogue.card(row)) for _, (row, score) in places]
+    evidence = _total_evidence(ranking, len(user.history))
+    return [
+        ListedItem(
+            catalogue.item_id(row),
+            score,
+            catalogue.card(row),
+            reasons=_reasons(evidence[:, place], user, catalogue, popular=_is_popular(ranking, place)),
+            contributions={name: float(parts[place]) for name, parts in ranking.contributions.items()},
+        )
+        for place, (row, score) in places
+    ]
+
+
+def _total_evidence(ranking: Ranking, n_history: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """What each history entry adds to each ranked item over all signals, ``(len(history), r)``."""
+    total = np.zeros((n_history, len(ranking.rows)), np.float32)
+    for part in ranking.evidence.values():
+        total += part
+    return total
+
+
+def _is_popular(ranking: Ranking, place: int) -> bool:
+    """Whether no other signal adds more to this item than popularity does."""
+    parts = {name: float(contributions[place]) for name, contributions in ranking.contributions.items()}
+    return parts.get("popularity", 0.0) >= max(parts.values(), default=0.0)
+
+
+def _reasons(
+    evidence: np.ndarray[tuple[int], np.dtype[np.float32]], user: KnownUser, catalogue: Catalogue, *, popular: bool
+) -> list[Reason]:
+    """The liked entries that speak most for an item. Where none does, that it is popular if that is what put it there, or else
+    that it goes with the history as a whole."""
+    liked = np.where(user.history.preferences >= 0, evidence, 0)
+    strongest = [entry for entry in np.argsort(-liked, kind="stable")[:MOST_REASONS].tolist() if liked[entry] > 0]
+    if not strongest:
+        return [POPULAR if popular else RELATED]
+    return [_because(user, entry, catalogue) for entry in strongest]
+
+
+def _because(user: KnownUser, entry: int, catalogue: Catalogue) -> Reason:
+    row = int(user.history.rows[entry])
+    title = str(orjson.loads(catalogue.card(row))["title"])
+    cause = user.causes[entry] if user.causes else None
+    if cause is not None:
+        text = f"Because you {cause.verb} {title}" if cause.verb else f"Because of {title}"
+        return Reason("because_of_event", text, catalogue.item_id(row), title, event=cause.kind)
+    value = float(user.values[entry])
+    text = f"Because you rated {title} {value:g} stars"
+    return Reason("because_you_rated", text, catalogue.item_id(row), title, value)

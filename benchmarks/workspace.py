@@ -1,0 +1,128 @@
+"""Where the measuring happens: a directory and a database that are gone afterwards, loaded and trained on when asked for."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+
+from app import migrations
+from app.config import Settings
+from app.db import driver_url, open_sync_engine
+from app.errors import ConfigurationError
+from app.postgres import database_url, server_home
+from benchmarks.data import MOVIELENS_1M, DataSet, Size, generated_data, given_data
+from benchmarks.processes import MEDLEY, Run, Server, run_command, run_server
+
+
+@dataclass
+class Workspace:
+    """One database, one artifact directory and the data that goes in. ``quick`` asks for short rounds."""
+
+    home: Path
+    url: str
+    data: DataSet
+    quick: bool
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every process here is started with: the caller's environment, but our database and directory."""
+        ours = {"MEDLEY_DATA_DIR": str(self.home), "MEDLEY_DATABASE_URL": self.url, "MEDLEY_HOST": "127.0.0.1"}
+        return os.environ | ours | {"CI": "true"}
+
+    @cached_property
+    def imported(self) -> Run:
+        """The import of the data, done once."""
+        return self._medley("import", "movielens", str(self.data.path))
+
+    @cached_property
+    def trained(self) -> Run:
+        """The training on it, done once."""
+        _ = self.imported
+        return self._medley("train")
+
+    @cached_property
+    def artifact(self) -> Path:
+        """The directory of the release that the training activated."""
+        _ = self.trained
+        return Path(self.strings("SELECT location FROM releases WHERE active")[0])
+
+    def strings(self, query: LiteralString) -> list[str]:
+        """The first column of what a query finds."""
+        with psycopg.connect(driver_url(self.url)) as connection:
+            return [str(row[0]) for row in connection.execute(query)]
+
+    def user_ids(self) -> list[str]:
+        """Everybody who came with the data, and so has a history."""
+        _ = self.imported
+        return self.strings("SELECT id FROM users WHERE id NOT LIKE 'bench-%' ORDER BY key")
+
+    def item_ids(self) -> list[str]:
+        """Every item."""
+        _ = self.imported
+        return self.strings("SELECT id FROM items ORDER BY key")
+
+    def backends(self) -> list[int]:
+        """The process ids of Postgres' side of all connections."""
+        return [
+            int(pid) for pid in self.strings("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        ]
+
+    @contextmanager
+    def service(self) -> Generator[Server]:
+        """``medley serve``, one worker, on what was trained."""
+        _ = self.trained
+        with run_server([*MEDLEY, "serve"], self.environment, self.log("serve"), ready_path="/health/ready") as server:
+            yield server
+
+    @contextmanager
+    def bare_route(self, answer: bytes) -> Generator[Server]:
+        """The ceiling: routes that do nothing but return these bytes, under the same server and options."""
+        body = self.home / "answer"
+        body.write_bytes(answer)
+        command = [sys.executable, "-m", "benchmarks.bare", str(body)]
+        with run_server(command, self.environment, self.log("bare"), ready_path="/") as server:
+            yield server
+
+    def log(self, name: str) -> Path:
+        """Where a process of this name writes."""
+        return self.home / f"{name}.log"
+
+    def _medley(self, *arguments: str) -> Run:
+        return run_command([*MEDLEY, *arguments], self.environment, self.log(arguments[0]))
+
+
+@contextmanager
+def open_workspace(
+    settings: Settings, data: Path | None, *, quick: bool, size: Size = MOVIELENS_1M
+) -> Generator[Workspace]:
+    """A workspace on the embedded Postgres, or in the empty database that the settings name.
+
+    Raises ConfigurationError for a database that holds items, since they would be overwritten, and for data that is not
+    there; InvalidInput for an archive of no known layout.
+    """
+    found = given_data(data) if data else None
+    with tempfile.TemporaryDirectory(prefix="medley-bench-") as directory:
+        home = Path(directory)
+        try:
+            with database_url(settings.model_copy(update={"data_dir": home})) as url:
+                _prepare(url)
+                yield Workspace(home, url, found or generated_data(home / "generated", size), quick)
+        finally:
+            if settings.database_url is None:
+                shutil.rmtree(server_home(home), ignore_errors=True)  # as root it lies elsewhere
+
+
+def _prepare(url: str) -> None:
+    with open_sync_engine(url) as engine:
+        migrations.upgrade(engine)
+    with psycopg.connect(driver_url(url)) as connection:
+        if connection.execute("SELECT 1 FROM items LIMIT 1").fetchone():
+            raise ConfigurationError("the database of MEDLEY_DATABASE_URL holds items; measuring needs an empty one")

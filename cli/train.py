@@ -1,0 +1,56 @@
+"""``medley train``: one training run, from the database to the active release."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from app.config import Settings
+from app.db import open_sync_engine
+from app.postgres import database_url
+from cli.console import say, show_progress
+from cli.settings import read_settings
+from training.fit import Report
+from training.pipeline import train as run_training
+from training.publish import Published
+from training.runs import STAGES
+
+
+def train() -> None:
+    """Fit on what the database holds, publish the release and activate it."""
+    settings = read_settings()
+    with database_url(settings, say=say) as url:
+        train_now(settings, url)
+
+
+def train_now(settings: Settings, url: str) -> Published:
+    """Train on the database at ``url`` and say how it went."""
+    with open_sync_engine(url) as engine, _stages() as report:
+        published = run_training(
+            engine,
+            settings.artifacts,
+            scale_top=settings.rating_max,
+            now=datetime.now(UTC),
+            event_kinds=settings.event_kinds,
+            report=report,
+        )
+    counts = published.counts
+    say(f"Trained on {counts['ratings']:,} ratings of {counts['items']:,} items by {counts['users']:,} users.")
+    for ranker, figures in published.metrics["next_item"].items():
+        hits, gain = figures["hit_rate_at_10"], figures["ndcg_at_10"]
+        say(
+            f"  {ranker:<11} next item in the top 10: {hits:.1%}, NDCG@10 {gain:.3f} ({figures['users']} users held out)"
+        )
+    say(f"Release {published.release} is active.")
+    return published
+
+
+@contextmanager
+def _stages() -> Generator[Report]:
+    """One bar over all stages of a run."""
+    with show_progress() as progress:
+
+        def report(stage: str, share: float) -> None:
+            progress("training", int(1000 * (STAGES.index(stage) + share)), 1000 * len(STAGES))
+
+        yield report
+        progress("training", 1, 1)

@@ -1,0 +1,246 @@
+"""Databases for the tests: one embedded server a run, shared by xdist's workers; a migrated template; cheap copies of it.
+
+MEDLEY_TEST_SERVER_URL names another server to test against (a role that may create databases), such as an older Postgres.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app import migrations
+from app.config import Settings
+from app.db import connect_options, driver_url, open_sync_engine, sqlalchemy_url
+from app.postgres import embedded_postgres, server_home
+
+if TYPE_CHECKING:
+    from trained import Service, ServiceStarter
+
+# xdist's workers inherit this from the process that starts them, which has none yet.
+RUN = os.environ.setdefault("MEDLEY_TEST_RUN", str(os.getpid()))
+PREFIX = f"medley_test_{RUN}_"
+DATA_DIR = Path(tempfile.gettempdir()) / f"medley-test-{RUN}"
+OTHER_SERVER = os.environ.get("MEDLEY_TEST_SERVER_URL")
+TEMPLATE_LOCK = 271828
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind, once all workers have ended."""
+    if hasattr(config, "workerinput") or str(os.getpid()) != RUN:
+        return
+    if OTHER_SERVER:
+        with psycopg.connect(OTHER_SERVER, autocommit=True) as connection:
+            made = connection.execute(
+                "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [PREFIX]
+            ).fetchall()
+            for (name,) in made:
+                drop_database(connection, name)
+    elif DATA_DIR.exists():
+        shutil.rmtree(server_home(DATA_DIR), ignore_errors=True)
+        shutil.rmtree(DATA_DIR)
+
+
+@pytest.fixture(autouse=True)
+def _only_settings_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the MEDLEY_ variables of whoever runs the tests out of them."""
+    for name in [name for name in os.environ if name.startswith("MEDLEY_") and not name.startswith("MEDLEY_TEST_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Generator[str]:
+    """The maintenance database of a running server."""
+    if OTHER_SERVER:
+        yield OTHER_SERVER
+        return
+    with embedded_postgres(DATA_DIR) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template_database(server_url: str) -> str:
+    """The name of a migrated database to copy, made by the worker that comes first. Nobody may connect to it."""
+
+    def migrate(url: str) -> None:
+        with open_sync_engine(url) as engine:
+            migrations.upgrade(engine)
+
+    return make_template(server_url, "template", "template1", migrate)
+
+
+@pytest.fixture(scope="session")
+def trained_template(server_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database to copy that holds the small catalogue, its ratings and an active release."""
+    mine = tmp_path_factory.getbasetemp()
+    shared = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+
+    from trained import fill_database, train_small  # noqa: PLC0415 - the tests that train nothing load no fitting library
+
+    def fill_and_train(url: str) -> None:
+        fill_database(url)
+        train_small(url, shared / "trained-artifacts")
+
+    return make_template(server_url, "trained", template_database, fill_and_train)
+
+
+@pytest.fixture
+def database_url(server_url: str, template_database: str) -> Generator[str]:
+    """A fresh database with the newest schema and no rows."""
+    with fresh_database(server_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Generator[str]:
+    """A fresh database without any table."""
+    with fresh_database(server_url, "template1") as url:
+        yield url
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of a service on a fresh database, with a directory of its own."""
+    return Settings(database_url=database_url, data_dir=tmp_path, port=0)
+
+
+@pytest.fixture(scope="session")
+def shared_database_url(server_url: str, template_database: str) -> Generator[str]:
+    """A database that the tests of one worker share: use it in transactions that are rolled back."""
+    with fresh_database(server_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture
+async def session(shared_database_url: str) -> AsyncGenerator[AsyncSession]:
+    """A session whose commits go to a savepoint of a transaction that is rolled back after the test."""
+    engine = create_async_engine(
+        sqlalchemy_url(shared_database_url), poolclass=NullPool, connect_args=connect_options(10_000)
+    )
+    async with engine.connect() as connection:
+        outer = await connection.begin()
+        async with AsyncSession(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as opened:
+            yield opened
+        await outer.rollback()
+    await engine.dispose()
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of the whole service, started as a server would start it, on a fresh database."""
+    from app.main import create_app  # noqa: PLC0415 - the tests that need no service load none
+
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://medley.test", timeout=30) as opened:
+            yield opened
+
+
+@pytest.fixture(scope="session")
+def start_service() -> "ServiceStarter":
+    """Starts a whole service with these settings; what is served changes by the poll only where a test asks for it."""
+    from trained import Service  # noqa: PLC0415 - the tests that need no service load none
+
+    from app.main import create_app  # noqa: PLC0415
+
+    @asynccontextmanager
+    async def start(settings: Settings) -> AsyncIterator["Service"]:
+        app = create_app(settings)
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://medley.test", timeout=30) as opened:
+                yield Service(app, opened, settings)
+
+    return start
+
+
+@pytest.fixture
+def trained_settings(server_url: str, trained_template: str, tmp_path: Path) -> Generator[Settings]:
+    """Settings of a service on a copy of the trained database. It polls so seldom that no test can rely on it unawares."""
+    with fresh_database(server_url, trained_template) as url:
+        yield Settings(database_url=url, data_dir=tmp_path, port=0, release_poll_seconds=60)
+
+
+@pytest.fixture
+async def service(trained_settings: Settings, start_service: "ServiceStarter") -> AsyncGenerator["Service"]:
+    """A whole service with a release, started as a server would start it."""
+    async with start_service(trained_settings) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+async def reading_service(
+    server_url: str, trained_template: str, tmp_path_factory: pytest.TempPathFactory, start_service: "ServiceStarter"
+) -> AsyncGenerator["Service"]:
+    """A whole service with a release that many tests share: each may add users and ratings of its own, and no items."""
+    with fresh_database(server_url, trained_template) as url:
+        data_dir = tmp_path_factory.mktemp("reading")
+        async with start_service(Settings(database_url=url, data_dir=data_dir, port=0)) as started:
+            yield started
+
+
+@pytest.fixture
+async def new_service(settings: Settings, start_service: "ServiceStarter") -> AsyncGenerator["Service"]:
+    """A whole service on an empty database, without a release."""
+    async with start_service(settings.model_copy(update={"release_poll_seconds": 60})) as started:
+        yield started
+
+
+def make_template(server_url: str, name: str, source: str, fill: Callable[[str], None]) -> str:
+    """The name of a template made of ``source`` by ``fill``: by the worker that comes first, whole or not at all."""
+    name, unfinished = PREFIX + name, f"{PREFIX}{name}_unfinished"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+            drop_database(connection, unfinished)
+            copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(copy.format(sql.Identifier(unfinished), sql.Identifier(source)))
+            fill(on_database(server_url, unfinished))
+            rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+            connection.execute(rename.format(sql.Identifier(unfinished), sql.Identifier(name)))
+    return name
+
+
+@contextmanager
+def fresh_database(server_url: str, template: str) -> Generator[str]:
+    """A copy of ``template``, dropped afterwards, whoever is still connected."""
+    name = f"{PREFIX}{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+    try:
+        yield on_database(server_url, name)
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            drop_database(connection, name)
+
+
+def drop_database(connection: psycopg.Connection, name: str) -> None:
+    drop = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
+    try:
+        connection.execute(drop + sql.SQL(" WITH (FORCE)"))
+    except psycopg.errors.InsufficientPrivilege:
+        # Autovacuum is there, which our role may not end; a plain DROP asks it to leave and waits.
+        connection.execute(drop)
+
+
+def on_database(url: str, name: str) -> str:
+    """The address of another database of the same server."""
+    return make_url(driver_url(url)).set(database=name).render_as_string(hide_password=False)

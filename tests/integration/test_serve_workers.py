@@ -1,0 +1,167 @@
+"""``medley serve --workers``: one socket, one artifact, one set of metrics; workers come and go and nobody notices."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from serving import Server, children, eventually, is_running, running_server
+from trained import train_small
+
+from app.config import Settings
+from app.db import driver_url
+from app.postgres import server_home
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+
+SWAP_SECONDS = 2.0
+MACHINE_SECONDS = 6.0  # what a machine that does many things at once may add
+
+
+@pytest.fixture
+def server(trained_settings: Settings, tmp_path: Path) -> Generator[Server]:
+    assert trained_settings.database_url is not None
+    variables = {
+        "MEDLEY_DATABASE_URL": trained_settings.database_url.get_secret_value(),
+        "MEDLEY_DATA_DIR": str(tmp_path),
+        "MEDLEY_DRAIN_SECONDS": "10",
+    }
+    with running_server(tmp_path, variables, "--workers", "2") as server:
+        eventually(lambda: server.metric("medley_release_workers") == 2, 60)
+        yield server
+
+
+def worker_pids(server: Server) -> list[int]:
+    return [pid for pid in children(server.process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+class Reader(threading.Thread):
+    """Reads lists without a pause, each on a connection of its own, and keeps what went wrong."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(daemon=True)
+        self.server, self.stopped = server, threading.Event()
+        self.failures: list[object] = []
+        self.releases: list[tuple[float, str]] = []
+
+    def run(self) -> None:
+        while not self.stopped.is_set():
+            try:
+                answer = self.server.get("/v1/users/user-001/recommendations", limit=3)
+            except httpx.TransportError as error:
+                self.failures.append(error)
+                continue
+            if answer.status_code != 200 or answer.json()["degraded"]:
+                self.failures.append(answer.text)
+            else:
+                self.releases.append((time.monotonic(), answer.json()["release"]))
+
+    def stop(self) -> None:
+        self.stopped.set()
+        self.join(20)
+
+
+def test_workers_share_swap_count_and_are_replaced(server: Server, trained_settings: Settings, tmp_path: Path) -> None:
+    assert trained_settings.database_url is not None
+    url = trained_settings.database_url.get_secret_value()
+    first = server.recommend()["release"]
+    pids = worker_pids(server)
+    assert len(pids) == 2
+    for pid in pids:
+        assert f"{first}/" in Path(f"/proc/{pid}/maps").read_text(), "the artifact is mapped, not copied"
+        assert urlsplit(url).password not in Path(f"/proc/{pid}/cmdline").read_text()
+
+    route = 'route="/v1/users/{user_id}/recommendations"'
+    for _ in range(40):
+        server.recommend()
+    assert server.metric("medley_http_request_duration_seconds_count", route, 'status="2xx"') == 41
+    assert server.metric("medley_lists_total", 'fallback="none"', 'degraded="none"') == 41
+    assert "user-000" not in server.get("/metrics").text
+
+    # A new release reaches every worker, and no reader sees more than another name.
+    readers = [Reader(server), Reader(server)]
+    for reader in readers:
+        reader.start()
+    second = train_small(driver_url(url), tmp_path / "artifacts").release
+    activated = time.monotonic()
+    eventually(lambda: server.metric("medley_release_workers", f'release="{second}"') == 2)
+    for reader in readers:
+        reader.stop()
+        assert reader.failures == []
+        assert reader.releases[-1][1] == second
+        last_old = max(when for when, release in reader.releases if release == first)
+        assert last_old - activated < SWAP_SECONDS + MACHINE_SECONDS
+
+    # A killed worker is replaced, and what it had counted stays counted.
+    counted = server.metric("medley_http_request_duration_seconds_count", route)
+    os.kill(pids[0], signal.SIGKILL)
+    eventually(lambda: len(set(worker_pids(server)) - {pids[0]}) == 2)
+    eventually(lambda: server.metric("medley_release_workers", f'release="{second}"') == 2, 60)
+    assert server.metric("medley_http_request_duration_seconds_count", route) >= counted
+    assert pids[1] in worker_pids(server)
+
+
+def test_a_stop_drains_and_leaves_nothing(server: Server) -> None:
+    pids = worker_pids(server)
+    environment = Path(f"/proc/{pids[0]}/environ").read_bytes().split(b"\0")
+    metrics = next(Path(each.decode().partition("=")[2]) for each in environment if each.startswith(b"PROMETHEUS_"))
+    assert metrics.stat().st_mode & 0o077 == 0
+
+    address = urlsplit(server.base)
+    body = b'{"title": "late"}'
+    head = b"PUT /v1/items/late HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        connection.sendall(head % len(body) + body[:5])
+        time.sleep(0.3)  # the request has begun
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: _refuses(address.port))
+        connection.sendall(body[5:])
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 201")
+    assert server.process.wait(timeout=30) == 0
+    assert not any(is_running(pid) for pid in pids)
+    assert not metrics.exists()
+    assert "color_message" not in server.log.read_text()
+
+
+def _refuses(port: int | None) -> bool:
+    assert port is not None
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return True
+    return False
+
+
+def test_workers_end_with_their_parent_and_so_does_the_embedded_database(tmp_path: Path) -> None:
+    try:
+        with running_server(tmp_path, {"MEDLEY_DATA_DIR": str(tmp_path)}, "--workers", "2") as server:
+            eventually(lambda: server.get("/health/ready").status_code == 200, 60)
+            assert server.recommend()["fallback"] == "popularity"
+            pids = worker_pids(server)
+            for pid in [*pids, server.process.pid]:
+                assert b"postgresql://" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+            postmaster = int((server_home(tmp_path) / "cluster" / "postmaster.pid").read_text().split()[0])
+            server.process.kill()
+            eventually(lambda: not any(is_running(pid) for pid in [*pids, postmaster]), 30)
+    finally:
+        shutil.rmtree(server_home(tmp_path), ignore_errors=True)
+
+
+def test_a_taken_port_is_told_and_nothing_starts(server: Server, tmp_path: Path) -> None:
+    port = str(urlsplit(server.base).port)
+    command = [sys.executable, "-c", "from cli.main import main; main()", "serve", "--workers", "2", "--port", port]
+    environment = dict(os.environ) | {"MEDLEY_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    second = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert second.returncode == 3
+    assert "address already in use" in second.stderr.lower()

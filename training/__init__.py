@@ -1,0 +1,1 @@
+"""Training: snapshot, split, fit, blend, evaluate, publish; and the importers."""

@@ -1,0 +1,45 @@
+# pyright: basic
+# (implicit has no annotations: checked loosely here, and in this file only)
+"""Fits the collaborative signal with the library implicit; the only module that knows it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
+
+from app.engine.arrays import FloatArray
+from training.data import Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class AlsParameters:
+    """Hyper-parameters of the factorisation. A rating's confidence is ``alpha`` (implicit adds no 1 to it) whatever its value:
+    a film that was disliked was chosen all the same."""
+
+    factors: int = 64
+    regularisation: float = 40.0
+    alpha: float = 10.0
+    iterations: int = 12
+
+
+def fit_item_factors(feedback: Feedback, n_items: int, parameters: AlsParameters, seed: int) -> FloatArray:
+    """Item factors, shape ``(n_items, k)``, by alternating least squares (Hu, Koren and Volinsky 2008).
+
+    An event counts as a rating times its weight; a negative one is confidence that the item is not wanted. Items without
+    feedback get zeros. The same input and seed give the same bits: each row is solved on its own, by one thread.
+    """
+    weights = csr_matrix((feedback.strengths, (feedback.users, feedback.items)), shape=(feedback.n_users, n_items))
+    with threadpool_limits(1, "blas"):  # implicit runs its own threads, one row each, and warns of any others
+        model = AlternatingLeastSquares(
+            factors=parameters.factors,
+            regularization=parameters.regularisation,
+            alpha=parameters.alpha,
+            iterations=parameters.iterations,
+            random_state=seed,
+            num_threads=0,
+            calculate_training_loss=False,
+        )
+        model.fit(weights, show_progress=False)
+    return np.asarray(model.item_factors, np.float32)

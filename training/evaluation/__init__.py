@@ -1,0 +1,1 @@
+"""Evaluation: protocols that measure the engine that serves, and what they print."""

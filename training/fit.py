@@ -1,0 +1,164 @@
+"""Fits every signal and gives the arrays that the engine is put together from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from app.engine.arrays import AnyArray, FloatArray, RowArray
+from app.engine.assembly import Configuration, build_engine
+from app.engine.collaborative import FoldIn
+from app.engine.content import Profile
+from app.engine.engine import Engine
+from app.engine.item_to_item import ItemToItemReading
+from app.engine.next_item import NextItemReading
+from app.engine.signals import SignalName, Spread
+from training.collaborative import AlsParameters, fit_item_factors
+from training.content import ContentFit, ContentParameters, fit_content, fit_factor_map
+from training.data import Feedback, Snapshot
+from training.item_to_item import EaseParameters, item_to_item_arrays
+from training.next_item import TransitionParameters, next_item_arrays
+from training.popularity import COLUMNS, PopularityParameters, fit_popularity
+
+REFERENCE_ROWS = 20_000
+"""At most how many rows the columns are centred and scaled over."""
+
+Report = Callable[[str, float], None]
+"""Told the name of a stage and how much of it is done, from 0 to 1."""
+
+
+def report_nothing(stage: str, share: float) -> None:
+    """For callers who do not want to know."""
+    del stage, share
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Every hyper-parameter of the fits, kept in the manifest."""
+
+    als: AlsParameters = field(default_factory=AlsParameters)
+    fold_in: FoldIn = field(default_factory=FoldIn)
+    ease: EaseParameters = field(default_factory=EaseParameters)
+    item_to_item: ItemToItemReading = field(default_factory=ItemToItemReading)
+    transitions: TransitionParameters = field(default_factory=TransitionParameters)
+    next_item: NextItemReading = field(default_factory=NextItemReading)
+    content: ContentParameters = field(default_factory=ContentParameters)
+    profile: Profile = field(default_factory=Profile)
+    popularity: PopularityParameters = field(default_factory=PopularityParameters)
+    vote_scale: float = 10.0
+    seed: int = 20_261_121
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The arrays and the configuration of an engine whose blend is still to be learned."""
+
+    arrays: dict[str, AnyArray]
+    configuration: Configuration
+
+    def with_blend(self, sizes: tuple[int, ...], weights: FloatArray) -> "Fit":
+        """The same with these blend weights, ``(len(sizes), c)``."""
+        return Fit(self.arrays | {"blend.weights": weights}, replace(self.configuration, blend_sizes=sizes))
+
+    def engine(self) -> Engine:
+        """The engine that these arrays make: the very class that serves."""
+        return build_engine(self.arrays, self.configuration)
+
+
+def fit_signals(
+    snapshot: Snapshot,
+    feedback: Feedback,
+    parameters: Parameters,
+    scale_top: float,
+    report: Report = report_nothing,
+    content: ContentFit | None = None,
+) -> Fit:
+    """Fit all signals on ``feedback`` (the snapshot's own, or a part of it), with equal weights for all columns.
+
+    ``content`` may be handed over when it was fitted already: it does not depend on the feedback.
+    """
+    n = len(snapshot.items)
+    content = content or fit_content([i.description for i in snapshot.items], parameters.content, parameters.seed)
+    report("fit", 0.0)
+    taken = feedback.positive
+    counts = np.bincount(taken.items, minlength=n).astype(np.int64)
+    factors = fit_item_factors(feedback, n, parameters.als, parameters.seed)
+    factor_map, offset = fit_factor_map(content.vectors, factors, counts, parameters.content.ridge)
+    unrated = counts == 0
+    factors[unrated] = content.vectors[unrated] @ factor_map + offset
+    report("fit", 0.8)
+    popularity = fit_popularity(feedback, snapshot.items, scale_top / parameters.vote_scale, parameters.popularity)
+    reference = reference_rows(n)
+    arrays: dict[str, AnyArray] = {
+        **_collaborative_arrays(factors, counts, parameters, reference),
+        **item_to_item_arrays(taken, n, parameters.ease),
+        **next_item_arrays(taken, counts, parameters.next_item.boosts, parameters.transitions, parameters.seed),
+        **_content_arrays(content, factor_map, offset, reference),
+        "reference": reference,
+        "popularity.scores": popularity,
+        "popularity.centres": popularity[:, reference].mean(axis=1),
+        "popularity.scales": popularity[:, reference].std(axis=1),
+        "popularity.counts": counts,
+    }
+    columns = _columns(parameters)
+    arrays["blend.weights"] = np.ones((1, len(columns)), np.float32)
+    configuration = Configuration(
+        feedback.mean,
+        parameters.fold_in,
+        parameters.item_to_item,
+        parameters.next_item,
+        parameters.profile,
+        COLUMNS,
+        columns,
+        (0,),
+    )
+    report("fit", 1.0)
+    return Fit(arrays, configuration)
+
+
+def reference_rows(n_items: int) -> RowArray:
+    """Evenly spread rows, all of them up to :data:`REFERENCE_ROWS`."""
+    return np.unique(np.linspace(0, n_items - 1, min(n_items, REFERENCE_ROWS)).astype(np.int64))
+
+
+def _collaborative_arrays(
+    factors: FloatArray, counts: RowArray, parameters: Parameters, reference: RowArray
+) -> dict[str, AnyArray]:
+    spread = Spread.of(factors[reference])
+    learned = factors[counts > 0].astype(np.float64)
+    gram = learned.T @ learned + parameters.als.regularisation * np.eye(factors.shape[1])
+    return {
+        "collaborative.factors": factors,
+        "collaborative.gram": gram.astype(np.float32),
+        "collaborative.mean": spread.mean,
+        "collaborative.covariance": spread.covariance,
+    }
+
+
+def _content_arrays(
+    content: ContentFit, factor_map: FloatArray, offset: FloatArray, reference: RowArray
+) -> dict[str, AnyArray]:
+    spread = Spread.of(content.vectors[reference])
+    transform = content.transform
+    return {
+        "content.vectors": content.vectors,
+        "content.mean": spread.mean,
+        "content.covariance": spread.covariance,
+        "content.terms.blob": transform.vocabulary.blob,
+        "content.terms.offsets": transform.vocabulary.offsets,
+        "content.term_weights": transform.term_weights,
+        "content.projection": transform.projection,
+        "content.factor_map": factor_map,
+        "content.factor_offset": offset,
+    }
+
+
+def _columns(parameters: Parameters) -> tuple[tuple[SignalName, str], ...]:
+    collaborative: list[tuple[SignalName, str]] = [("collaborative", f"{s:g}") for s in parameters.fold_in.time_scales]
+    item_to_item: list[tuple[SignalName, str]] = [
+        ("item_to_item", f"{s:g}") for s in parameters.item_to_item.time_scales
+    ]
+    next_item: list[tuple[SignalName, str]] = [("next_item", name) for name in parameters.next_item.names]
+    content: list[tuple[SignalName, str]] = [("content", f"{s:g}") for s in parameters.profile.time_scales]
+    popularity: list[tuple[SignalName, str]] = [("popularity", name) for name in COLUMNS]
+    return (*collaborative, *item_to_item, *next_item, *content, *popularity)

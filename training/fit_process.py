@@ -1,0 +1,110 @@
+"""The fit in a process of its own: what it takes in memory goes when it ends, and a crash in native code ends it alone."""
+
+import multiprocessing.connection
+import signal
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from app.db import open_sync_engine
+from app.errors import MedleyError
+from app.event_kinds import EventKinds
+from training.child import child_process
+from training.runs import FIT_KILLED, ProgressLog
+
+if TYPE_CHECKING:
+    from training.fit import Parameters  # loads the fitting libraries, which only the child has a use for
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FitTask:
+    """What the child is to do. ``parameters`` None stands for the defaults."""
+
+    url: str
+    artifacts: Path
+    run_key: int
+    release: str
+    scale_top: float
+    now: datetime
+    parameters: "Parameters | None" = None
+    event_kinds: EventKinds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the child gave up; ``trace`` is for the log, of what nobody foresaw."""
+
+    code: str
+    detail: str
+    trace: str | None = None
+
+
+class FitProcess:
+    """A fit that goes on elsewhere, and the pipe that brings its answer (of a type that differs between systems)."""
+
+    def __init__(self, process: SpawnProcess, answers: Any) -> None:
+        self._process = process
+        self._answers = answers
+
+    def wait(self, seconds: float) -> Path | None:
+        """Where the artifact is, once it is written; None if that takes longer. Raises :class:`MedleyError` if it failed."""
+        if not multiprocessing.connection.wait([self._answers], seconds):
+            return None
+        try:
+            answer: Path | Failure = self._answers.recv()
+        except EOFError:
+            raise MedleyError(self._last_words(), code=FIT_KILLED) from None
+        if isinstance(answer, Failure):
+            if answer.trace:
+                _log.error("fit.failed", trace=answer.trace)
+            raise MedleyError(answer.detail, code=answer.code)
+        return answer
+
+    def _last_words(self) -> str:
+        self._process.join()
+        code = self._process.exitcode or 0
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return f"The process that fits {how}."
+
+
+@contextmanager
+def start_fit(task: FitTask) -> Generator[FitProcess]:
+    """A process that carries out ``task``, and has ended when the block is left."""
+    answers, sending = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    with answers, sending, child_process(fit_and_answer, task, sending, name="medley fit") as process:
+        sending.close()  # the child has its own end, so that ours says when that one is closed
+        yield FitProcess(process, answers)
+
+
+def fit_and_answer(task: FitTask, answers: Any) -> None:
+    """What the child does: build the artifact and answer where it is, or why it is not."""
+    try:
+        from training.fit import Parameters, report_nothing  # noqa: PLC0415 - see above
+        from training.pipeline import build_artifact  # noqa: PLC0415
+
+        with open_sync_engine(task.url) as engine:
+            progress = ProgressLog(engine, task.run_key, report_nothing)
+            location = build_artifact(
+                engine,
+                task.artifacts,
+                release=task.release,
+                scale_top=task.scale_top,
+                now=task.now,
+                parameters=task.parameters or Parameters(),
+                event_kinds=task.event_kinds,
+                report=progress.report,
+            )
+        answers.send(location)
+    except MedleyError as error:
+        answers.send(Failure(error.code, error.detail))
+    except Exception as error:  # noqa: BLE001 - it goes to the parent, which logs it
+        answers.send(Failure(MedleyError.code, type(error).__name__, traceback.format_exc()))
