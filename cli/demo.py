@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -37,35 +37,43 @@ def demo(
     """
     serving = threading.Event()
     try:
-        with stopped_by_signals():
-            run_demo(data, serving)
+        with stopped_by_signals() as check:
+            run_demo(data, serving, check)
     except Stopped as stopped:
         say("Stopped.")
         raise typer.Exit(0 if serving.is_set() else 128 + stopped.number) from None
 
 
 @contextmanager
-def stopped_by_signals() -> Generator[None]:
+def stopped_by_signals() -> Generator[Callable[[], None]]:
     """Turn the first SIGINT or SIGTERM into Stopped, and ignore those that follow: stopping must not be cut short.
 
-    make passes on the SIGTERM that the whole process group has had already, so a second one is the rule.
+    make passes on the SIGTERM that the whole process group has had already, so a second one is the rule. Native code loses
+    an exception now and then, as while a library is loaded: the function given raises Stopped again if a signal has come.
     """
+    received: list[int] = []
+
+    def check() -> None:
+        if received:
+            raise Stopped(received[0])
 
     def stop(number: int, _: FrameType | None) -> None:
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        raise Stopped(number)
+        received.append(number)
+        check()
 
     before = {each: signal.signal(each, stop) for each in SIGNALS}
     try:
-        yield
+        yield check
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
 
 
-def run_demo(data: Path | None, serving: threading.Event) -> None:
-    """Prepare what is missing, then serve; ``serving`` is set once requests are answered."""
+def run_demo(data: Path | None, serving: threading.Event, check: Callable[[], None]) -> None:
+    """Prepare what is missing, then serve; ``serving`` is set once requests are answered. ``check`` is called between the steps,
+    to raise where the demo is to end."""
     # Imported here, because `medley --help` need not wait for it; a taken port is told before the rest is loaded.
     from cli.demo_serving import check_port_is_free, serve_demo  # noqa: PLC0415
     from cli.settings import read_settings  # noqa: PLC0415
@@ -81,6 +89,7 @@ def run_demo(data: Path | None, serving: threading.Event) -> None:
     with database_url(settings, say=say) as url:
         with open_sync_engine(url) as engine:
             upgrade(engine)
-        prepare_demo(url, settings, data)
+        check()
+        prepare_demo(url, settings, data, check)
         with worker_beside(url, settings):
-            serve_demo(url, settings, serving)
+            serve_demo(url, settings, serving, check)

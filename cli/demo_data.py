@@ -1,5 +1,6 @@
 """The demo's data and its first release: made once, used again by every later start."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import LiteralString
 
@@ -10,8 +11,9 @@ from cli.console import say
 from cli.database import connect
 
 
-def prepare_demo(url: str, settings: Settings, data: Path | None) -> None:
-    """Load ratings into an empty database, and train unless a release is active.
+def prepare_demo(url: str, settings: Settings, data: Path | None, check: Callable[[], None]) -> None:
+    """Load ratings into an empty database, and train unless a release is active. ``check`` is called between the steps, to
+    raise where the demo is to end.
 
     The data is committed as one whole: a database that holds any item holds all of them, and no later start mixes a
     second data set, whose ids mean other movies, into the first.
@@ -21,11 +23,13 @@ def prepare_demo(url: str, settings: Settings, data: Path | None) -> None:
             _say_what_is_there(connection)
         else:
             _load(connection, settings, data)
+        check()
         trained = _holds_rows(connection, "SELECT 1 FROM releases WHERE active")
     if not trained:
         from cli.train import train_now  # noqa: PLC0415 - as in _load
 
-        train_now(settings, url)
+        train_now(settings, url, check)
+        check()
 
 
 def _load(connection: psycopg.Connection, settings: Settings, data: Path | None) -> None:

@@ -6,6 +6,7 @@ import shlex
 import socket
 import threading
 import time
+from collections.abc import Callable
 from urllib.parse import quote
 
 import typer
@@ -33,8 +34,9 @@ def check_port_is_free(settings: Settings) -> None:
             ) from error
 
 
-def serve_demo(url: str, settings: Settings, serving: threading.Event) -> None:
-    """Serve until stopped; a thread waits for the first answer, sets ``serving`` and prints the hints."""
+def serve_demo(url: str, settings: Settings, serving: threading.Event, check: Callable[[], None]) -> None:
+    """Serve until stopped; a thread waits for the first answer, sets ``serving`` and prints the hints. ``check`` is called once
+    before, for a stop that came meanwhile."""
     from cli.serve import EXIT_NOT_STARTED, build_server  # noqa: PLC0415 - only now are the web libraries needed
 
     server = build_server(settings)
@@ -47,6 +49,7 @@ def serve_demo(url: str, settings: Settings, serving: threading.Event) -> None:
             say(line)
 
     threading.Thread(target=announce, name="announce", daemon=True).start()
+    check()
     server.run()
     if not server.started:
         raise typer.Exit(EXIT_NOT_STARTED)

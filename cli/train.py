@@ -1,6 +1,6 @@
 """``medley train``: one training run, from the database to the active release."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -22,9 +22,13 @@ def train() -> None:
         train_now(settings, url)
 
 
-def train_now(settings: Settings, url: str) -> Published:
-    """Train on the database at ``url`` and say how it went."""
-    with open_sync_engine(url) as engine, _stages() as report:
+def do_nothing() -> None:
+    """The check of a run that nothing stops but a signal."""
+
+
+def train_now(settings: Settings, url: str, check: Callable[[], None] = do_nothing) -> Published:
+    """Train on the database at ``url`` and say how it went; ``check`` is called at every step, and ends the run if it raises."""
+    with open_sync_engine(url) as engine, _stages(check) as report:
         published = run_training(
             engine,
             settings.artifacts,
@@ -45,11 +49,12 @@ def train_now(settings: Settings, url: str) -> Published:
 
 
 @contextmanager
-def _stages() -> Generator[Report]:
+def _stages(check: Callable[[], None]) -> Generator[Report]:
     """One bar over all stages of a run."""
     with show_progress() as progress:
 
         def report(stage: str, share: float) -> None:
+            check()
             progress("training", int(1000 * (STAGES.index(stage) + share)), 1000 * len(STAGES))
 
         yield report
