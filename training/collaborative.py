@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
-from threadpoolctl import threadpool_limits
 
 from app.engine.arrays import FloatArray
 from training.data import Feedback
+from training.threads import one_blas_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def fit_item_factors(feedback: Feedback, n_items: int, parameters: AlsParameters
     feedback get zeros. The same input and seed give the same bits: each row is solved on its own, by one thread.
     """
     weights = csr_matrix((feedback.strengths, (feedback.users, feedback.items)), shape=(feedback.n_users, n_items))
-    with threadpool_limits(1, "blas"):  # implicit runs its own threads, one row each, and warns of any others
+    with one_blas_thread():  # implicit runs its own threads, one row each, and warns of any others
         model = AlternatingLeastSquares(
             factors=parameters.factors,
             regularization=parameters.regularisation,

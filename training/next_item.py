@@ -35,12 +35,15 @@ def sequence(feedback: Feedback, seed: int) -> RowArray:
 def count_transitions(feedback: Feedback, n_items: int, parameters: TransitionParameters, seed: int) -> FloatArray:
     """``T[i, j] = sum_g exp(-g / gap_decay) * #(j follows i at lag g)``, shape ``(n_items, n_items)``."""
     items = sequence(feedback, seed)
-    users = feedback.users
-    counts = np.zeros(int(n_items) ** 2, np.float32)
-    for lag in range(1, min(parameters.window, len(items) - 1) + 1):
-        same = users[lag:] == users[:-lag]
-        cells = items[:-lag][same] * n_items + items[lag:][same]
-        counts += np.bincount(cells, minlength=n_items * n_items) * math.exp(-lag / parameters.gap_decay)
+    counts = np.zeros(n_items * n_items, np.float32)
+    # So many places of the sequence at a time that their cells take less room than the table.
+    step = max(1, len(counts) // (8 * parameters.window))
+    for first in range(0, len(items), step):
+        places = np.arange(first, min(first + step, len(items)))
+        sources, targets, weights = _followers(items, feedback.users, places, parameters)
+        sources *= n_items
+        sources += targets
+        counts += np.bincount(sources, weights, len(counts))
     return counts.reshape(n_items, n_items)
 
 
@@ -92,15 +95,23 @@ def _block_transitions(
 ) -> csr_matrix:
     """The rows ``first`` up to ``last`` of the transitions, from the places in the sequence where their items stand."""
     first, last, n_items = block
+    sources, targets, weights = _followers(items, users, places, parameters)
+    return csr_matrix((weights, (sources - first, targets)), shape=(last - first, n_items))
+
+
+def _followers(
+    items: RowArray, users: RowArray, places: RowArray, parameters: TransitionParameters
+) -> tuple[RowArray, RowArray, FloatArray]:
+    """What follows within the window at each of these places of the sequence: the items there, those that follow, and
+    ``exp(-lag / gap_decay)``; one entry for each pair."""
     sources, targets, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
     for lag in range(1, parameters.window + 1):
         inside = places[places + lag < len(items)]
         inside = inside[users[inside + lag] == users[inside]]
-        sources.append(items[inside] - first)
+        sources.append(items[inside])
         targets.append(items[inside + lag])
         weights.append(np.full(len(inside), math.exp(-lag / parameters.gap_decay), np.float32))
-    cells = (np.concatenate(weights), (np.concatenate(sources), np.concatenate(targets)))
-    return csr_matrix(cells, shape=(last - first, n_items))
+    return np.concatenate(sources), np.concatenate(targets), np.concatenate(weights)
 
 
 def _most_lifted(transitions: csr_matrix, taken: RowArray, kept: int) -> csr_matrix:

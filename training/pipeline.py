@@ -25,6 +25,7 @@ from training.publish import Published, publish_release
 from training.runs import ProgressLog, failures_noted, start_run
 from training.snapshot import DatabaseSnapshot, read_snapshot
 from training.split import Split, hash_pairs, hold_out_newest
+from training.threads import one_blas_thread
 
 LIKED_SHARE = 0.8
 """From which share of the top of the scale a rating says that the item was liked: 4 of 5 stars."""
@@ -98,16 +99,13 @@ def fit_release(
     split = hold_out_newest(snapshot.feedback, parameters.seed)
     trial = fit_signals(snapshot, split.known, parameters, scale_top, report, content)
     teaching = _teaching(split, parameters.seed)
-    weights = learn_blend(
-        trial.engine(),
-        _part(split, teaching),
-        _blend_parameters(scale_top),
-        parameters.seed,
-        report,
-    )
-    report("evaluate", 0.0)
-    measured = trial.with_blend(HISTORY_SIZES, weights).engine()
-    metrics = {"next_item": measure_next_item(measured, split, _measuring(teaching, 2_000))}
+    with one_blas_thread():
+        weights = learn_blend(
+            trial.engine(), _part(split, teaching), _blend_parameters(scale_top), parameters.seed, report
+        )
+        report("evaluate", 0.0)
+        measured = trial.with_blend(HISTORY_SIZES, weights).engine()
+        metrics = {"next_item": measure_next_item(measured, split, _measuring(teaching, 2_000))}
     final = fit_signals(
         snapshot, snapshot.feedback, parameters, scale_top, lambda _, share: report("refit", share), content
     )
