@@ -63,23 +63,30 @@ class Collaborative:
         if history.choices is not None:
             liked *= history.choices > 0
         confidences = [self._confidences(history, liked, scale) for scale in self._fold_in.time_scales]
-        matrices: list[FloatArray] = [
-            self._gram + np.matmul(scaled(entries, weights), entries) for weights in confidences
-        ]
-        pairs = list(zip(matrices, confidences, strict=True))
-        queries = [solve(matrix, np.matmul(weights * liked, entries)) for matrix, weights in pairs]
+        queries = np.empty((entries.shape[1], len(confidences)), np.float32)
+        for column, weights in enumerate(confidences):
+            queries[:, column] = solve(self._normal_matrix(entries, weights), np.matmul(weights * liked, entries))
 
         def entry_queries() -> list[FloatArray]:
-            return [solve(matrix, scaled(entries, weights * liked)) for matrix, weights in pairs]
+            return [solve(self._normal_matrix(entries, w), scaled(entries, w * liked)) for w in confidences]
 
-        return VectorReading(self._vectors, self._spread, np.stack(queries, axis=1), entry_queries)
+        return VectorReading(self._vectors, self._spread, queries, entry_queries)
+
+    def _normal_matrix(self, entries: FloatArray, weights: FloatArray) -> FloatArray:
+        """``V'V + reg I + sum_h w_h v_h v_h'``, a new array of shape ``(k, k)``."""
+        matrix: FloatArray = np.matmul(scaled(entries, weights), entries)
+        matrix += self._gram
+        return matrix
 
     def _confidences(self, history: History, liked: FloatArray, scale: float) -> FloatArray:
         """The confidence of each entry, shape ``(len(history),)``."""
-        raised = self._fold_in.dislike_factor + (1.0 - self._fold_in.dislike_factor) * liked
+        confidences: FloatArray = np.exp(history.ages * np.float32(-1 / scale))
+        confidences *= np.float32(self._fold_in.confidence)
+        if self._fold_in.dislike_factor != 1:
+            confidences[liked == 0] *= np.float32(self._fold_in.dislike_factor)
         if history.choices is not None:
-            raised = raised * np.abs(history.choices)
-        return (self._fold_in.confidence * raised * np.exp(-history.ages / scale)).astype(np.float32)
+            confidences *= np.abs(history.choices)
+        return confidences
 
 
 def scaled(entries: FloatArray, weights: FloatArray) -> FloatArray:
@@ -90,11 +97,13 @@ def scaled(entries: FloatArray, weights: FloatArray) -> FloatArray:
 def solve(matrix: FloatArray, sides: FloatArray) -> FloatArray:
     """Solve ``matrix @ x = sides`` for a symmetric positive definite matrix by Cholesky's factorisation.
 
-    ``matrix`` is ``(k, k)``, ``sides`` ``(k,)`` or ``(k, m)``; raises ``ValueError`` if it is not positive definite.
+    ``matrix`` is ``(k, k)`` and is overwritten, ``sides`` ``(k,)`` or ``(k, m)``; raises ``ValueError`` if it is not positive
+    definite.
     """
     if sides.size == 0:
         return sides
-    _, solution, info = sposv(matrix, sides, lower=1)
+    # Being symmetric, the transpose is the same matrix in the order that LAPACK takes without a copy.
+    _, solution, info = sposv(matrix.T, sides, lower=1, overwrite_a=1)
     if info != 0:
         raise ValueError(f"the normal equations are not positive definite (LAPACK says {info})")
     return solution

@@ -35,17 +35,16 @@ class Scores:
     ) -> None:
         self._parts: list[tuple[SignalName, Reading, FloatArray]] = []
         self.total = np.zeros(n_rows, np.float32)
-        offset = np.float32(0)
+        shares = standard_weights(weights, np.concatenate([reading.scales for reading in readings]))
         start = 0
         for signal, reading in zip(signals, readings, strict=True):
-            share = standard_weights(weights[start : start + len(signal.columns)], reading.scales)
+            share = shares[start : start + len(signal.columns)]
             start += len(signal.columns)
             if not share.any():
                 continue
             reading.add_to(self.total, share)
-            offset += share @ reading.centres
             self._parts.append((signal.name, reading, share))
-        self.total -= offset
+        self.total -= shares @ np.concatenate([reading.centres for reading in readings])
 
     def rank(self, allowed: BoolArray | None, limit: int, *, explain: bool = False) -> Ranking:
         """The best ``limit`` of the rows that are ``allowed`` (all, for None)."""

@@ -44,22 +44,23 @@ class ItemToItem:
 
     def read(self, history: History) -> TableReading:
         """Add the history's rows of the table up, once for each time scale."""
-        known = known_rows(history, self._extension, self._table.n_rows)
-        if all(self._reading.time_scales):
-            known = known.fresh(history, FORGOTTEN * max(self._reading.time_scales))
-        ages = history.ages[known.entries]
-        disliked = history.preferences[known.entries] < self._reading.dislike_below
-        strength = np.where(disliked, self._reading.dislike_weight, 1.0) * chosen(history, known)
-        weights = np.stack([strength * decay(ages, scale) for scale in self._reading.time_scales]).astype(np.float32)
+        scales = self._reading.time_scales
+        oldest = FORGOTTEN * max(scales) if all(scales) else np.inf
+        known = known_rows(history, self._extension, self._table.n_rows, oldest)
+        strength = chosen(history, known)
+        strength[history.preferences[known.entries] < self._reading.dislike_below] *= np.float32(
+            self._reading.dislike_weight
+        )
+        weights = np.stack([strength * decay(known.ages, scale) for scale in scales])
         lookups = [Lookup(self._table, known.rows, known.entries, weights)]
         return TableReading(lookups, self._reference, self._extension, len(history))
 
 
 def chosen(history: History, known: KnownRows) -> FloatArray:
     """How much each row shows that its item was taken, ``(r,)``: its share times 1 for a rating, the weight for an event, and 0
-    for an event that turned the item away."""
+    for an event that turned the item away. A new array."""
     if history.choices is None:
-        return known.shares
+        return known.shares.copy()
     return known.shares * np.maximum(history.choices[known.entries], np.float32(0))
 
 

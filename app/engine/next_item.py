@@ -6,6 +6,7 @@ boost ``a`` is ``L_a[i, j] = log(1 + a T[i, j] / (c_j + 1))``, with ``c_j`` how 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from app.engine.extension import Extension
 from app.engine.history import History
 from app.engine.item_to_item import chosen, decay
 from app.engine.signals import SignalName
-from app.engine.tables import FORGOTTEN, Lookup, Table, TableReading, known_rows
+from app.engine.tables import FORGOTTEN, KnownRows, Lookup, Table, TableReading, known_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class NextItemColumn:
     time_scale: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NextItemReading:
     """The columns; those of one boost share a table."""
 
@@ -38,6 +39,11 @@ class NextItemReading:
     def boosts(self) -> tuple[float, ...]:
         """The boosts, each once, in order."""
         return tuple(dict.fromkeys(column.boost for column in self.columns))
+
+    @cached_property
+    def scales_by_boost(self) -> tuple[tuple[float, ...], ...]:
+        """The time scales that are read of each boost's table."""
+        return tuple(tuple(c.time_scale for c in self.columns if c.boost == boost) for boost in self.boosts)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,12 +75,14 @@ class NextItem:
 
     def read(self, history: History) -> TableReading:
         """Add the log-lifts of the newest entries up, once for each column."""
-        every = known_rows(history, self._extension, self._tables[0].n_rows)
+        known: dict[float, KnownRows] = {}
         lookups: list[Lookup] = []
-        for boost, table in zip(self._reading.boosts, self._tables, strict=True):
-            scales = [column.time_scale for column in self._reading.columns if column.boost == boost]
-            known = every.fresh(history, FORGOTTEN * max(scales))
-            strength = chosen(history, known)
-            weights = np.stack([strength * decay(history.ages[known.entries], scale) for scale in scales])
-            lookups.append(Lookup(table, known.rows, known.entries, weights))
+        for scales, table in zip(self._reading.scales_by_boost, self._tables, strict=True):
+            oldest = FORGOTTEN * max(scales)
+            if oldest not in known:
+                known[oldest] = known_rows(history, self._extension, table.n_rows, oldest)
+            fresh = known[oldest]
+            strength = chosen(history, fresh)
+            weights = np.stack([strength * decay(fresh.ages, scale) for scale in scales])
+            lookups.append(Lookup(table, fresh.rows, fresh.entries, weights))
         return TableReading(lookups, self._reference, self._extension, len(history))

@@ -14,14 +14,13 @@ def top_rows(scores: FloatArray, allowed: BoolArray | None, limit: int) -> RowAr
     eligible = scores > -np.inf  # False for NaN as well
     if allowed is not None:
         eligible &= allowed
-    candidates = np.flatnonzero(eligible)
-    if limit <= 0 or len(candidates) == 0:
+    limit = min(limit, int(np.count_nonzero(eligible)))
+    if limit <= 0:
         return NO_ROWS
-    values = scores[candidates]
-    if limit < len(candidates):
-        threshold = np.partition(values, len(values) - limit)[len(values) - limit]
-        above = values > threshold
-        ties = np.flatnonzero(values == threshold)[: limit - int(np.count_nonzero(above))]
-        above[ties] = True
-        candidates, values = candidates[above], values[above]
-    return candidates[np.argsort(-values, kind="stable")]
+    values = np.where(eligible, scores, np.float32(-np.inf))
+    threshold = np.partition(values, len(values) - limit)[len(values) - limit]
+    best = np.flatnonzero(values >= threshold)
+    if len(best) > limit:
+        ties = np.flatnonzero(values[best] == threshold)
+        best = np.delete(best, ties[limit - len(best) :])
+    return best[np.argsort(-values[best], kind="stable")]

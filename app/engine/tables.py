@@ -113,10 +113,9 @@ class TableReading:
         self._lookups = lookups
         self._extension = extension
         self._n_history = n_history
-        self._scores = np.concatenate([look.table.weighted_sums(look.rows, look.weights) for look in lookups])
-        over = self._scores if reference is None else self._scores[:, reference]
-        self.centres: FloatArray = over.mean(axis=1)
-        self.scales: FloatArray = over.std(axis=1)
+        sums = [look.table.weighted_sums(look.rows, look.weights) for look in lookups]
+        self._scores = sums[0] if len(sums) == 1 else np.concatenate(sums)
+        self.centres, self.scales = moments(self._scores if reference is None else self._scores[:, reference])
 
     def add_to(self, total: FloatArray, weights: FloatArray) -> None:
         """See :class:`app.engine.signals.Reading`."""
@@ -152,26 +151,32 @@ class TableReading:
         return parts
 
 
+def moments(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation of each row of ``(c, n)``, both of shape ``(c,)``; 0 for no columns."""
+    n = max(scores.shape[1], 1)
+    means: FloatArray = scores.sum(axis=1) / np.float32(n)
+    centred: FloatArray = scores - means[:, None]
+    return means, np.sqrt(np.einsum("cn,cn->c", centred, centred) / np.float32(n))
+
+
 @dataclass(frozen=True, slots=True)
 class KnownRows:
-    """The rows of a table that stand for a history's entries: ``rows``, the entry each stands for, and its share in it, all of
-    shape ``(r,)``. An entry of the release stands for itself; one of the extension as :class:`Extension` says."""
+    """The rows of a table that stand for a history's entries: ``rows``, the entry each stands for, its share in it and its age,
+    all of shape ``(r,)``. An entry of the release stands for itself; one of the extension as :class:`Extension` says."""
 
     rows: RowArray
     entries: RowArray
     shares: FloatArray
-
-    def fresh(self, history: History, oldest: float) -> "KnownRows":
-        """Those of entries that are not older than ``oldest``."""
-        kept = history.ages[self.entries] <= oldest
-        return KnownRows(self.rows[kept], self.entries[kept], self.shares[kept])
+    ages: FloatArray
 
 
-def known_rows(history: History, extension: Extension, n_rows: int) -> KnownRows:
-    """The rows of a table of ``n_rows`` that stand for a history."""
-    rows = history.rows
+def known_rows(history: History, extension: Extension, n_rows: int, oldest: float = np.inf) -> KnownRows:
+    """The rows of a table of ``n_rows`` that stand for a history, without the entries that are older than ``oldest``."""
+    n = len(history)
+    first = int(np.searchsorted(-history.ages, -oldest)) if np.isfinite(oldest) else 0
+    rows, ages = history.rows[first:], history.ages[first:]
     if len(extension) == 0 or len(rows) == 0 or int(rows.max()) < n_rows:
-        return KnownRows(rows, np.arange(len(rows)), np.ones(len(rows), np.float32))
+        return KnownRows(rows, np.arange(first, n), np.ones(n - first, np.float32), ages)
     sources, shares = extension.sources(rows, n_rows)
     entries, places = np.nonzero(shares)
-    return KnownRows(sources[entries, places], entries, shares[entries, places])
+    return KnownRows(sources[entries, places], first + entries, shares[entries, places], ages[entries])
