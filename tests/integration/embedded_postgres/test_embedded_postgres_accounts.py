@@ -17,7 +17,7 @@ import pytest
 from app.errors import ConfigurationError
 from app.postgres import embedded_postgres, server_home
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="needs to be root: as an ordinary user the other tests run as one"
 )
