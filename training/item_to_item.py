@@ -42,15 +42,14 @@ def cosine_neighbours(feedback: Feedback, n_items: int, parameters: EaseParamete
     Blocks of rows bound the memory; each block is one sparse product.
     """
     taken = _taken(feedback, n_items)
-    lengths = np.sqrt(np.asarray(taken.sum(axis=0)).ravel())
+    lengths = np.sqrt(np.asarray(taken.sum(axis=0), np.float32).ravel())
     users_of = csr_matrix(taken.T)
     parts: list[csr_matrix] = []
     for first in range(0, n_items, parameters.block):
-        together = (users_of[first : first + parameters.block] @ taken).tocoo()
-        rows, columns = together.row + first, together.col
-        likeness = together.data / (lengths[rows] * lengths[columns] + parameters.shrinkage)
-        likeness[rows == columns] = 0
-        block = csr_matrix((likeness, (together.row, columns)), shape=together.shape)
+        block = csr_matrix(users_of[first : first + parameters.block] @ taken)
+        rows = np.repeat(np.arange(first, first + block.shape[0]), np.diff(block.indptr))
+        block.data /= lengths[rows] * lengths[block.indices] + np.float32(parameters.shrinkage)
+        block.data[rows == block.indices] = 0
         block.eliminate_zeros()
         parts.append(strongest_of_rows(block, parameters.sources))
     return csr_matrix(vstack(parts))

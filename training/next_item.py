@@ -1,7 +1,6 @@
 """Fits the next-item tables: log-lifts of transitions."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +21,7 @@ class TransitionParameters:
     gap_decay: float = 8.0
     dense_items: int = 5_000
     strongest: int = 1_000
-    block_entries: int = 200_000
+    block_entries: int = 100_000
 
 
 def sequence(feedback: Feedback, seed: int) -> RowArray:
@@ -34,17 +33,13 @@ def sequence(feedback: Feedback, seed: int) -> RowArray:
 
 def count_transitions(feedback: Feedback, n_items: int, parameters: TransitionParameters, seed: int) -> FloatArray:
     """``T[i, j] = sum_g exp(-g / gap_decay) * #(j follows i at lag g)``, shape ``(n_items, n_items)``."""
-    items = sequence(feedback, seed)
-    counts = np.zeros(n_items * n_items, np.float32)
-    # So many places of the sequence at a time that their cells take less room than the table.
-    step = max(1, len(counts) // (8 * parameters.window))
-    for first in range(0, len(items), step):
-        places = np.arange(first, min(first + step, len(items)))
-        sources, targets, weights = _followers(items, feedback.users, places, parameters)
-        sources *= n_items
-        sources += targets
-        counts += np.bincount(sources, weights, len(counts))
-    return counts.reshape(n_items, n_items)
+    counts = np.zeros((n_items, n_items), np.float32)
+    first = 0
+    for block in _transition_blocks(feedback, n_items, parameters, seed):
+        last = first + block.shape[0]
+        counts[first:last] = block.toarray()
+        first = last
+    return counts
 
 
 def next_item_arrays(
@@ -69,49 +64,45 @@ def next_item_arrays(
 def strongest_transitions(
     feedback: Feedback, taken: RowArray, parameters: TransitionParameters, seed: int
 ) -> csr_matrix:
-    """As :func:`count_transitions`, but of each row only the cells with the greatest lift, ``(n_items, n_items)``.
+    """As :func:`count_transitions`, but of each row only the cells with the greatest lift, ``(n_items, n_items)``."""
+    blocks = _transition_blocks(feedback, len(taken), parameters, seed)
+    return csr_matrix(vstack([_most_lifted(block, taken, parameters.strongest) for block in blocks]))
 
-    Built in blocks of source rows, each from the places in the sequence where its items stand, so that the memory is that of
-    one block and the result.
+
+def _transition_blocks(
+    feedback: Feedback, n_items: int, parameters: TransitionParameters, seed: int
+) -> Iterator[csr_matrix]:
+    """The transitions, some rows at a time, from the first to the last: the memory is that of one block.
+
+    With a row for each place in the sequence where an item of the block stands, ``F`` holds what follows there and ``S`` says
+    which item stands there; the transitions are ``S F``.
     """
-    n_items = len(taken)
-    items, users = sequence(feedback, seed), feedback.users
+    items = sequence(feedback, seed)
     by_item = np.argsort(items, kind="stable")
     starts: RowArray = np.searchsorted(items[by_item], np.arange(n_items + 1))
-    parts: list[csr_matrix] = []
+    following = np.minimum(feedback.starts[feedback.users + 1] - 1 - np.arange(len(items)), parameters.window)
+    decays = np.exp(-np.arange(1, parameters.window + 1) / parameters.gap_decay).astype(np.float32)
     first = 0
     while first < n_items:
         filled = int(np.searchsorted(starts, int(starts[first]) + parameters.block_entries, side="right")) - 1
         last = min(max(filled, first + 1), n_items)
         places = by_item[starts[first] : starts[last]]
-        block = _block_transitions(items, users, places, (first, last, n_items), parameters)
-        parts.append(_most_lifted(block, taken, parameters.strongest))
+        followers = _followers(items, places, following[places], decays, n_items)
+        ones = np.ones(len(places), np.float32)
+        standing = csr_matrix(
+            (ones, np.arange(len(places)), starts[first : last + 1] - starts[first]), shape=(last - first, len(places))
+        )
+        yield csr_matrix(standing @ followers)
         first = last
-    return csr_matrix(vstack(parts))
 
 
-def _block_transitions(
-    items: RowArray, users: RowArray, places: RowArray, block: tuple[int, int, int], parameters: TransitionParameters
-) -> csr_matrix:
-    """The rows ``first`` up to ``last`` of the transitions, from the places in the sequence where their items stand."""
-    first, last, n_items = block
-    sources, targets, weights = _followers(items, users, places, parameters)
-    return csr_matrix((weights, (sources - first, targets)), shape=(last - first, n_items))
-
-
-def _followers(
-    items: RowArray, users: RowArray, places: RowArray, parameters: TransitionParameters
-) -> tuple[RowArray, RowArray, FloatArray]:
-    """What follows within the window at each of these places of the sequence: the items there, those that follow, and
-    ``exp(-lag / gap_decay)``; one entry for each pair."""
-    sources, targets, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
-    for lag in range(1, parameters.window + 1):
-        inside = places[places + lag < len(items)]
-        inside = inside[users[inside + lag] == users[inside]]
-        sources.append(items[inside])
-        targets.append(items[inside + lag])
-        weights.append(np.full(len(inside), math.exp(-lag / parameters.gap_decay), np.float32))
-    return np.concatenate(sources), np.concatenate(targets), np.concatenate(weights)
+def _followers(items: RowArray, places: RowArray, counts: RowArray, decays: FloatArray, n_items: int) -> csr_matrix:
+    """The ``counts`` items that follow each place of the sequence, shape ``(len(places), n_items)``, each with the decay of its
+    lag."""
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    lags: RowArray = np.arange(int(ends[-1])) - np.repeat(ends[:-1], counts)
+    cells = (decays[lags], items[np.repeat(places + 1, counts) + lags].astype(np.int32), ends)
+    return csr_matrix(cells, shape=(len(places), n_items))
 
 
 def _most_lifted(transitions: csr_matrix, taken: RowArray, kept: int) -> csr_matrix:
