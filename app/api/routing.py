@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.errors import MalformedRequest, problem_of
+from app.api.query_memory import remembering
 from app.api.strict_json import StrictRequest
 from app.errors import FieldError, InvalidInput
 
@@ -67,7 +68,7 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler: what is wrong with the request as such is refused before its fields are looked at."""
-        handle = super().get_route_handler()
+        handle = self._quick_handler()
         query = [field for field in get_flat_params(self.dependant) if isinstance(field.field_info, Query)]
         once = frozenset(field.alias for field in query if not _is_list(field.field_info.annotation))
         many = frozenset(field.alias for field in query) - once
@@ -84,6 +85,15 @@ class StrictRoute(APIRoute):
             return await handle(request)
 
         return handle_strictly
+
+    def _quick_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, which remembers query strings; what the route declares, which is documented, stays."""
+        declared = self.dependant
+        self.dependant = remembering(declared)
+        try:
+            return super().get_route_handler()
+        finally:
+            self.dependant = declared
 
 
 class Router(APIRouter):

@@ -152,6 +152,14 @@ class Catalogue:
         late = row - self._release.n_rows
         return self._overlay.items[late].card if late >= 0 else self._release.cards[row]
 
+    def show(self, rows: Sequence[int]) -> list[tuple[str, bytes]]:
+        """Id and card of the items in ``rows``, in their order."""
+        release = self._release
+        if all(row < release.n_rows for row in rows):
+            ids = map(bytes.decode, release.ids.take(rows))
+            return list(zip(ids, release.cards.take(rows), strict=True))
+        return [(self.item_id(row), self.card(row)) for row in rows]
+
     def put(self, item: CatalogueItem) -> int:
         """Take the newest state of an item into the overlay, into the row it has there or into a new one; gives that row."""
         overlay = self._overlay

@@ -1,13 +1,14 @@
 """Recommendations: the top of everything a user has not seen, and why."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 import numpy as np
 import orjson
 
+from app.engine.arrays import FloatArray, RowArray
 from app.engine.engine import Ranking
 from app.engine.signals import SignalName
 from app.engine.similarity import Likeness
@@ -104,26 +105,30 @@ def list_similar(serving: Serving, item_id: str, by: Likeness, request: ListRequ
     if row is None or catalogue.is_deleted(row):
         raise NotFound("There is no such item.", code="unknown_item")
     rows, scores = serving.engine.similarity.rank(row, by, catalogue.allowed(request.filters), request.limit)
-    places = zip(rows.tolist(), scores.tolist(), strict=True)
-    return ItemList([ListedItem(catalogue.item_id(r), s, catalogue.card(r)) for r, s in places], serving.release, now)
+    return ItemList(_plain(catalogue, rows, scores), serving.release, now)
 
 
 def _listed(serving: Serving, ranking: Ranking, user: KnownUser, *, explain: bool) -> list[ListedItem]:
     catalogue = serving.catalogue
-    places = enumerate(zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True))
+    listed = _plain(catalogue, ranking.rows, ranking.scores)
     if not explain:
-        return [ListedItem(catalogue.item_id(row), score, catalogue.card(row)) for _, (row, score) in places]
+        return listed
     evidence = _total_evidence(ranking, len(user.history))
     return [
-        ListedItem(
-            catalogue.item_id(row),
-            score,
-            catalogue.card(row),
+        replace(
+            item,
             reasons=_reasons(evidence[:, place], user, catalogue, popular=_is_popular(ranking, place)),
             contributions={name: float(parts[place]) for name, parts in ranking.contributions.items()},
         )
-        for place, (row, score) in places
+        for place, item in enumerate(listed)
     ]
+
+
+def _plain(catalogue: Catalogue, rows: RowArray, scores: FloatArray) -> list[ListedItem]:
+    """The items without a word of explanation."""
+    numbers: list[int] = rows.tolist()
+    shown = zip(catalogue.show(numbers), scores.tolist(), strict=True)
+    return [ListedItem(item_id, score, card) for (item_id, card), score in shown]
 
 
 def _total_evidence(ranking: Ranking, n_history: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Path, Response
 
-from app.api.deps import NowDep, Services, ServicesDep
+from app.api.deps import Services, ServicesDep
 from app.api.posted_history import check_history, posted_user
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
@@ -32,11 +32,11 @@ UserIdPath = Annotated[ExternalId, Path(examples=["42"])]
 async def get_recommendations(
     user_id: UserIdPath,
     services: ServicesDep,
-    now: NowDep,
     request: PersonalListQuery,
 ) -> Response:
     """The best unseen items, ranked for what the user has rated and done up to this moment. Who has done nothing yet, or is not
     known at all, gets what is popular, and `fallback` says so."""
+    now = services.now()
     feedback, degraded = await _read_feedback(services, user_id, now)
     serving = services.live.serving
     if serving is None:
@@ -57,11 +57,11 @@ async def get_recommendations(
 async def recommend_for_history(
     body: HistoryIn,
     services: ServicesDep,
-    now: NowDep,
     request: PersonalListQuery,
 ) -> Response:
     """What a user with this history would get. Of several ratings of one item the newest counts, a rating counts before all
     events of its item, of several events the one with the greatest weight, and unknown items are passed over."""
+    now = services.now()
     check_history(body, services.settings)
     serving = services.live.serving
     if serving is None:
