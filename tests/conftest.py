@@ -115,6 +115,13 @@ def empty_database_url(server_url: str) -> Generator[str]:
 
 
 @pytest.fixture
+def connection(database_url: str) -> Generator[psycopg.Connection]:
+    """A connection to a fresh database that commits each statement by itself, as importers take it."""
+    with psycopg.connect(driver_url(database_url), autocommit=True, **connect_options()) as opened:
+        yield opened
+
+
+@pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings of a service on a fresh database, with a directory of its own."""
     return Settings(database_url=database_url, data_dir=tmp_path, port=0)
@@ -182,6 +189,14 @@ def trained_settings(server_url: str, trained_template: str, tmp_path: Path) -> 
 async def service(trained_settings: Settings, start_service: "ServiceStarter") -> AsyncGenerator["Service"]:
     """A whole service with a release, started as a server would start it."""
     async with start_service(trained_settings) as started:
+        yield started
+
+
+@pytest.fixture
+async def watching(trained_settings: Settings, start_service: "ServiceStarter") -> AsyncGenerator["Service"]:
+    """A service that looks for changes often. It waits long for histories: some tests train in the same process."""
+    changes = {"release_poll_seconds": 0.05, "history_timeout_ms": 5_000}
+    async with start_service(trained_settings.model_copy(update=changes)) as started:
         yield started
 
 

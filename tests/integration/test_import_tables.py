@@ -1,7 +1,6 @@
 """Importing any shop's items, ratings and events from CSV and parquet into a real database."""
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import psycopg
 import pytest
 
 from app.config import Settings
-from app.db import connect_options, driver_url
 from app.errors import InvalidInput
 from cli.main import main
 from training.importers.table import TableSummary, import_table
@@ -19,12 +17,6 @@ from training.importers.table_files import open_csv, open_parquet
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 SETTINGS = Settings()
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(driver_url(database_url), autocommit=True, **connect_options()) as connection:
-        yield connection
 
 
 @pytest.fixture
