@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cronsim import CronSim, CronSimError
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -9,11 +10,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.event_kinds import EventKinds
 
+_POSTGRES = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
+
 
 class Settings(BaseSettings):
     """Settings, each an environment variable with the prefix ``MEDLEY_``; units are part of the names."""
 
-    model_config = SettingsConfigDict(env_prefix="MEDLEY_", frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = SettingsConfigDict(
+        env_prefix="MEDLEY_", frozen=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(
         default=Path(".medley"),
@@ -90,6 +95,23 @@ class Settings(BaseSettings):
     releases_kept: int = Field(
         default=3, ge=0, description="How many releases keep their artifact, besides the active one."
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _address_of_a_postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        """Refuse here, without its words, what a driver would quote in its error, password and all."""
+        if url is not None:
+            try:
+                parts = urlsplit(url.get_secret_value())
+                sound = parts.scheme in _POSTGRES and parts.netloc.count("@") <= 1 and parts.port != 0
+            except ValueError:
+                sound = False
+            if not sound:
+                raise ValueError(
+                    "must be like postgresql://user:password@host:5432/database, with / ? # @ % in the password written as"
+                    " %2F %3F %23 %40 %25"
+                )
+        return url
 
     @model_validator(mode="after")
     def _scale_has_two_ends(self) -> "Settings":

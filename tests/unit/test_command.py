@@ -77,6 +77,31 @@ def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         main.main(["demo"])
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["mysql://medley:hunter2@h/x", "postgresql://medley:hunter2@h:abc/x", "postgresql://medley:a@hunter2@h/x",
+     "postgres//medley:hunter2@h/x", "hunter2", "host=h password=hunter2", "postgresql://medley:hunter2@[h/x"],
+)  # fmt: skip
+def test_a_database_address_that_is_none_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("MEDLEY_DATABASE_URL", address)
+    with pytest.raises(ConfigurationError, match=r"^MEDLEY_DATABASE_URL: .*must be like postgresql://") as refused:
+        read_settings()
+    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in str(refused.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://medley:a%40b@h:5432/x", "postgres://h/x", "postgresql:///x?host=/run/pg"]
+)
+def test_a_database_address_is_taken(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("MEDLEY_DATABASE_URL", address)
+    url = read_settings().database_url
+    assert url is not None
+    assert url.get_secret_value() == address
+
+
 def test_a_wrong_setting_is_told_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDLEY_PORT", "many")
     with pytest.raises(ConfigurationError, match=r"^MEDLEY_PORT: Input should be a valid integer"):
