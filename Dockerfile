@@ -7,8 +7,8 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 RUN python -m venv /opt/medley
 WORKDIR /src
 # The packages first: they change seldom, and every hash is checked. Nothing is compiled: wheels only.
-COPY requirements.txt requirements-install.txt ./
-RUN /opt/medley/bin/pip install --require-hashes --only-binary :all: --requirement requirements.txt \
+COPY requirements-image.txt requirements-install.txt ./
+RUN /opt/medley/bin/pip install --require-hashes --only-binary :all: --requirement requirements-image.txt \
     && python -m venv /opt/tools \
     && /opt/tools/bin/pip install --require-hashes --only-binary :all: --requirement requirements-install.txt
 # Medley itself stays a tree of source files, as in a checkout: the migrations are found beside the packages.

@@ -75,7 +75,7 @@ def test_no_data_set_and_no_second_lock_is_committed(tracked: list[Path]) -> Non
     assert [file.name for file in tracked if file.stat().st_size > 1_000_000] == []
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-install.txt"])
+@pytest.mark.parametrize("name", [f"requirements{part}.txt" for part in ("", "-dev", "-image", "-install")])
 def test_every_requirement_is_pinned_with_hashes_and_no_option(name: str) -> None:
     """An option line (an index, a link, an editable) would tie the file to one machine."""
     text = re.sub(r"^ *#.*\n", "", (ROOT / name).read_text(), flags=re.MULTILINE)
