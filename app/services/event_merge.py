@@ -1,4 +1,4 @@
-"""Storing many events at once: COPY into a temporary table, then statements that give every row its outcome.
+"""Storing many events at once: the whole batch goes through each of a few statements.
 
 An ``event_id`` is stored once, whoever comes first. A row whose id is there already is a ``duplicate`` where it says what is
 stored, and ``reused`` where it says something else; what a row leaves out (its time) does not differ. Of rows of one batch
@@ -8,18 +8,18 @@ Locks are taken in one order everywhere: users by id, then events by id. Two bat
 never in a circle.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, LiteralString
 
-from psycopg import AsyncConnection, Connection
+from psycopg import Connection
 
 from app.errors import Conflict
-from app.services.staging import NULL, Steps, copied, merge_staged, merge_staged_sync
+from app.services.merge_steps import Column, Steps, find_items, lock_or_create_users, run_merge_sync
 
 Outcome = Literal["created", "duplicate", "reused", "unknown_item"]
-_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,77 +38,26 @@ class EventRow:
     position: int | None = None
 
 
-# Dropped first, because several merges may share one transaction.
-_CREATE_STAGING: LiteralString = """
-DROP TABLE IF EXISTS pg_temp.staged_events;
-CREATE TEMPORARY TABLE staged_events (
-    row_number integer NOT NULL,
-    event_id text COLLATE "C" NOT NULL,
-    item_id text COLLATE "C" NOT NULL,
-    kind text NOT NULL,
-    user_id text COLLATE "C",
-    session_id text,
-    value double precision,
-    occurred_at timestamptz,
-    recommendation_id text,
-    position integer
-) ON COMMIT DROP
-"""
-_COPY_STAGED: LiteralString = "COPY staged_events FROM STDIN"
-
-# Lateral subqueries that cannot be flattened keep every look-up an index probe: the planner knows nothing of a
-# temporary table and would now and then read a large table from end to end instead.
-_CREATE_USERS: LiteralString = """
-INSERT INTO users (id)
-SELECT named.user_id
-FROM (SELECT DISTINCT user_id FROM staged_events WHERE user_id IS NOT NULL) AS named
-LEFT JOIN LATERAL (SELECT key FROM users WHERE id = named.user_id LIMIT 1) AS stored ON true
-WHERE stored.key IS NULL AND EXISTS (
-    SELECT FROM staged_events AS staged
-    CROSS JOIN LATERAL (SELECT FROM items WHERE id = staged.item_id AND deleted_at IS NULL LIMIT 1) AS known
-    WHERE staged.user_id = named.user_id
-)
-ORDER BY named.user_id
-ON CONFLICT DO NOTHING
-RETURNING key
-"""
-
-# KEY SHARE keeps a user from being erased until the merge is committed. ON CONFLICT waits for whoever is inserting the same
-# id, and leaves theirs alone. Rows that were not stored come back with what is known of the reason.
+# An event_id comes once here, and ON CONFLICT waits for whoever is inserting the same, and leaves theirs alone. The places of
+# the rows that were not stored come back.
 _INSERT: LiteralString = """
-WITH known_items AS MATERIALIZED (
-    SELECT named.item_id, stored.key AS item_key
-    FROM (SELECT DISTINCT item_id FROM staged_events) AS named
-    CROSS JOIN LATERAL (SELECT key FROM items WHERE id = named.item_id AND deleted_at IS NULL LIMIT 1) AS stored
-),
-known_users AS MATERIALIZED (
-    SELECT named.user_id, stored.key AS user_key
-    FROM (
-        SELECT DISTINCT user_id FROM staged_events JOIN known_items USING (item_id)
-        WHERE user_id IS NOT NULL ORDER BY user_id
-    ) AS named
-    CROSS JOIN LATERAL (SELECT key FROM users WHERE id = named.user_id FOR KEY SHARE) AS stored
-),
-resolved AS MATERIALIZED (
-    SELECT staged_events.*, item_key, user_key,
-        item_key IS NOT NULL AND (user_id IS NULL OR user_key IS NOT NULL) AS sound
-    FROM staged_events LEFT JOIN known_items USING (item_id) LEFT JOIN known_users USING (user_id)
-),
-ranked AS MATERIALIZED (
-    SELECT *, row_number() OVER (PARTITION BY event_id, sound ORDER BY row_number) AS place FROM resolved
+WITH offered AS MATERIALIZED (
+    SELECT * FROM unnest(
+        %(event_ids)b::text[], %(users)s::bigint[], %(items)s::bigint[], %(kinds)b::text[], %(values)s::float8[],
+        %(sessions)b::text[], %(recommendations)b::text[], %(positions)s::bigint[], %(times)s::timestamptz[]
+    ) WITH ORDINALITY AS row (
+        event_id, user_key, item_key, kind, value, session_id, recommendation_id, position, occurred_at, place)
 ),
 inserted AS (
     INSERT INTO events (
         event_id, user_key, item_key, kind, value, session_id, recommendation_id, position, occurred_at)
-    SELECT event_id, user_key, item_key, kind, value, session_id, recommendation_id, position,
-        coalesce(occurred_at, %(now)s)
-    FROM ranked WHERE sound AND place = 1 ORDER BY event_id
+    SELECT event_id, nullif(user_key, 0), item_key, kind, nullif(value, 'NaN'), session_id, recommendation_id,
+        nullif(position, 0), occurred_at
+    FROM offered ORDER BY event_id COLLATE "C"
     ON CONFLICT (event_id) DO NOTHING
     RETURNING event_id
 )
-SELECT row_number, CASE WHEN sound THEN 'present' WHEN item_key IS NULL THEN 'unknown_item' ELSE 'retry' END
-FROM ranked
-WHERE NOT (sound AND place = 1 AND event_id IN (SELECT event_id FROM inserted))
+SELECT place - 1 FROM offered WHERE event_id NOT IN (SELECT event_id FROM inserted)
 """
 
 # What a row says (staged) is what is stored (stored, with the ids of its user and item).
@@ -124,10 +73,12 @@ SAME_EVENT: LiteralString = """(
 
 # A statement of its own: only a later snapshot than that of _INSERT sees the rows that were in its way.
 _COMPARE: LiteralString = f"""
-SELECT row_number, CASE WHEN stored.event_id IS NULL THEN 'gone' WHEN {SAME_EVENT} THEN 'duplicate' ELSE 'reused' END
-FROM (
-    SELECT * FROM staged_events WHERE row_number IN (SELECT unnest(%(rows)s::integer[]))
-) AS staged
+SELECT place - 1, CASE WHEN stored.event_id IS NULL THEN 'gone' WHEN {SAME_EVENT} THEN 'duplicate' ELSE 'reused' END
+FROM unnest(
+    %(event_ids)b::text[], %(user_ids)b::text[], %(item_ids)b::text[], %(kinds)b::text[], %(values)b::float8[],
+    %(sessions)b::text[], %(recommendations)b::text[], %(positions)b::int[], %(times)b::timestamptz[]
+) WITH ORDINALITY AS staged (
+    event_id, user_id, item_id, kind, value, session_id, recommendation_id, position, occurred_at, place)
 LEFT JOIN LATERAL (
     SELECT events.*, items.id AS item_id, users.id AS user_id
     FROM events JOIN items ON items.key = item_key LEFT JOIN users ON users.key = user_key
@@ -137,61 +88,71 @@ LEFT JOIN LATERAL (
 """  # noqa: S608 - SAME_EVENT is a constant of ours
 
 
-def merge_steps(count: int, now: datetime) -> Steps[list[Outcome]]:
-    """Store the ``count`` staged rows: yields statements, is sent their rows, returns the outcome of every row."""
-    waiting: dict[int, str] = dict.fromkeys(range(count), "retry")
-    for _ in range(_ATTEMPTS):
-        yield _CREATE_USERS, {}
-        losers: list[tuple[int, str]] = yield _INSERT, {"now": now}
-        missed = dict(losers)
-        # A row that was stored by an earlier attempt is in its own way now; that is no news of it.
-        waiting = {row: missed.get(row, "created") if state == "retry" else state for row, state in waiting.items()}
-        if "retry" not in waiting.values():
-            break
-    else:
-        raise Conflict(
-            "Users of this batch keep being created and erased by others; send it again.", code="write_conflict"
-        )
-    unsettled = [row for row, state in waiting.items() if state != "created"]
-    compared: dict[int, str] = {}
-    if unsettled:
-        compared = dict((yield _COMPARE, {"rows": unsettled}))
-    return [_outcome(state, compared.get(row)) for row, state in waiting.items()]
+def merge_steps(rows: Sequence[EventRow], now: datetime) -> Steps[list[Outcome]]:
+    """Store the rows: yields statements, is sent their rows, returns the outcome of every row."""
+    items = yield from find_items({row.item_id for row in rows})
+    named = {row.user_id for row in rows if row.user_id is not None and row.item_id in items}
+    users, _ = yield from lock_or_create_users(named)
+    first: dict[str, int] = {}
+    for number, row in enumerate(rows):
+        if row.item_id in items:
+            first.setdefault(row.event_id, number)
+    outcomes: list[Outcome | None] = [None] * len(rows)
+    for number in first.values():
+        outcomes[number] = "created"
+    chosen = list(first.values())
+    if chosen:
+        for (place,) in (yield _INSERT, _columns([rows[number] for number in chosen], items, users, now)):
+            outcomes[chosen[place]] = None
+    rest = [number for number, outcome in enumerate(outcomes) if outcome is None]
+    if rest:
+        compared: list[tuple[int, str]] = yield _COMPARE, _texts([rows[number] for number in rest])
+        for place, found in compared:
+            outcomes[rest[place]] = _outcome(found, known=rows[rest[place]].item_id in items)
+    return [outcome for outcome in outcomes if outcome is not None]
 
 
-def _outcome(state: str, compared: str | None) -> Outcome:
-    match state, compared:
-        case "created", _:
-            return "created"
-        case _, "duplicate":
-            return "duplicate"
-        case _, "reused":
-            return "reused"
-        case "unknown_item", _:
+def merge_events_sync(connection: Connection[Any], rows: Sequence[EventRow], *, now: datetime) -> list[Outcome]:
+    """Store ``rows`` in the connection's transaction, and say what became of each."""
+    return run_merge_sync(connection, merge_steps(rows, now))
+
+
+def _outcome(found: str, *, known: bool) -> Outcome:
+    """What became of a row that was not stored, by how it compares with what is stored under its id."""
+    match found:
+        case "duplicate" | "reused":
+            return found
+        case _ if not known:
             return "unknown_item"
         case _:
             raise Conflict("Events of this batch are being deleted by others; send it again.", code="write_conflict")
 
 
-async def merge_events(connection: AsyncConnection[Any], rows: Iterable[EventRow], *, now: datetime) -> list[Outcome]:
-    """Store ``rows`` in the connection's transaction, and say what became of each."""
-    data, count = staged_text(rows)
-    return await merge_staged(connection, _CREATE_STAGING, _COPY_STAGED, data, merge_steps(count, now))
+def _columns(
+    rows: Sequence[EventRow], items: Mapping[str, int], users: Mapping[str, int], now: datetime
+) -> dict[str, Any]:
+    return {
+        "event_ids": [row.event_id for row in rows],
+        "users": Column.integers([0 if row.user_id is None else users[row.user_id] for row in rows]),
+        "items": Column.integers([items[row.item_id] for row in rows]),
+        "kinds": [row.kind for row in rows],
+        "values": Column.doubles([math.nan if row.value is None else row.value for row in rows]),
+        "sessions": [row.session_id for row in rows],
+        "recommendations": [row.recommendation_id for row in rows],
+        "positions": Column.integers([row.position or 0 for row in rows]),
+        "times": Column.times([row.occurred_at or now for row in rows]),
+    }
 
 
-def merge_events_sync(connection: Connection[Any], rows: Iterable[EventRow], *, now: datetime) -> list[Outcome]:
-    """The same for a synchronous connection."""
-    data, count = staged_text(rows)
-    return merge_staged_sync(connection, _CREATE_STAGING, _COPY_STAGED, data, merge_steps(count, now))
-
-
-def staged_text(rows: Iterable[EventRow]) -> tuple[bytes, int]:
-    """The rows as COPY's text format has them, numbered from 0, and how many there are."""
-    lines = [
-        f"{number}\t{copied(row.event_id)}\t{copied(row.item_id)}\t{row.kind}\t{copied(row.user_id)}"
-        f"\t{copied(row.session_id)}\t{NULL if row.value is None else repr(row.value)}"
-        f"\t{row.occurred_at.isoformat() if row.occurred_at else NULL}\t{copied(row.recommendation_id)}"
-        f"\t{NULL if row.position is None else row.position}\n"
-        for number, row in enumerate(rows)
-    ]
-    return "".join(lines).encode(), len(lines)
+def _texts(rows: Sequence[EventRow]) -> dict[str, Any]:
+    return {
+        "event_ids": [row.event_id for row in rows],
+        "user_ids": [row.user_id for row in rows],
+        "item_ids": [row.item_id for row in rows],
+        "kinds": [row.kind for row in rows],
+        "values": [row.value for row in rows],
+        "sessions": [row.session_id for row in rows],
+        "recommendations": [row.recommendation_id for row in rows],
+        "positions": [row.position for row in rows],
+        "times": [row.occurred_at for row in rows],
+    }

@@ -8,19 +8,19 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
-import psycopg
 from sqlalchemy import Row, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.config import Settings
-from app.errors import Conflict, FieldError, InvalidInput, NotFound, Unavailable
+from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.event_kinds import EventKind
 from app.models import Event
-from app.services.event_merge import SAME_EVENT, EventRow, Outcome, merge_events
+from app.services.event_merge import SAME_EVENT, EventRow, Outcome, merge_steps
 from app.services.event_rules import EventRules
 from app.services.limits import EARLIEST
+from app.services.merge_steps import run_merge
 from app.services.ratings import unknown_item
 
 LARGEST_VALUE = 1e12
@@ -151,13 +151,7 @@ async def post_events(
     """Store many events in the session's transaction; for each, in order, its outcome or why it was refused."""
     offences = [limits.offence(row, now) for row in rows]
     sound = [row for row, offence in zip(rows, offences, strict=True) if offence is None]
-    connection = await (await session.connection()).get_raw_connection()
-    driver = cast("psycopg.AsyncConnection[Any]", connection.driver_connection)
-    try:
-        merged = iter(await merge_events(driver, sound, now=now))
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        # SQLAlchemy, which would say so in its own words, is not asked here.
-        raise Unavailable("The database cannot be reached or is too slow now.") from error
+    merged = iter(await run_merge(session, merge_steps(sound, now)))
     refusals: dict[Outcome, FieldError] = {
         "unknown_item": unknown_item().errors[0],
         "reused": reused_id().errors[0],

@@ -1,4 +1,4 @@
-"""Merging many ratings at once: COPY into a temporary table, then three statements that give every row its outcome.
+"""Merging many ratings at once: the whole batch goes through each of a few statements.
 
 The SQL is the same for the batch endpoint, which runs it asynchronously, and for the importers, which do not: both
 drive the one generator ``merge_steps``. The rules are those of a single write (``app.services.ratings``):
@@ -13,117 +13,20 @@ Locks are taken in one order everywhere: items that are created, users by id, ne
 key. Two batches that overlap therefore wait for each other and never in a circle.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal, LiteralString, cast
 
-from psycopg import AsyncConnection, Connection
+import numpy as np
+from psycopg import Connection
 
-from app.errors import Conflict
-from app.services.staging import NULL, Steps, copied, merge_staged, merge_staged_sync
+from app.services.merge_steps import Column, Steps, find_items, lock_or_create_users, run_merge_sync
 
 Outcome = Literal["created", "updated", "unchanged", "stale", "superseded", "unknown_item"]
 # User id, item id, value, time (None: the time of arrival). A row's position in the batch is its name in the outcomes.
 RatingRow = tuple[str, str, float, datetime | None]
-
-_ATTEMPTS = 5
-
-# Dropped first, because several merges may share one transaction.
-CREATE_STAGING: LiteralString = """
-DROP TABLE IF EXISTS pg_temp.staged_ratings, pg_temp.rating_contenders;
-CREATE TEMPORARY TABLE staged_ratings (
-    position integer NOT NULL,
-    user_id text COLLATE "C" NOT NULL,
-    item_id text COLLATE "C" NOT NULL,
-    value double precision NOT NULL,
-    rated_at timestamptz
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE rating_contenders (
-    position integer NOT NULL,
-    user_key bigint NOT NULL,
-    item_key bigint NOT NULL,
-    value double precision NOT NULL,
-    rated_at timestamptz NOT NULL,
-    timed boolean NOT NULL
-) ON COMMIT DROP
-"""
-
-COPY_STAGED: LiteralString = "COPY staged_ratings (position, user_id, item_id, value, rated_at) FROM STDIN"
-
-# Lateral subqueries that cannot be flattened keep every look-up an index probe: the planner knows nothing of a
-# temporary table and would now and then read a large table from end to end instead.
-_CREATE_PLACEHOLDERS: LiteralString = """
-INSERT INTO items (id, title)
-SELECT named.item_id, named.item_id
-FROM (SELECT DISTINCT item_id FROM staged_ratings) AS named
-LEFT JOIN LATERAL (SELECT key FROM items WHERE id = named.item_id LIMIT 1) AS stored ON true
-WHERE stored.key IS NULL
-ORDER BY named.item_id
-ON CONFLICT DO NOTHING
-RETURNING key
-"""
-
-# KEY SHARE keeps a user from being erased until the merge is committed. A user whom another transaction creates or
-# erases at this very moment is missing from both sides here; such rows come back as 'retry'.
-_RESOLVE: LiteralString = """
-WITH known_items AS MATERIALIZED (
-    SELECT named.item_id, stored.key AS item_key
-    FROM (SELECT DISTINCT item_id FROM staged_ratings) AS named
-    CROSS JOIN LATERAL (SELECT key FROM items WHERE id = named.item_id AND deleted_at IS NULL LIMIT 1) AS stored
-),
-known_users AS MATERIALIZED (
-    SELECT named.user_id, stored.key AS user_key
-    FROM (SELECT DISTINCT user_id FROM staged_ratings JOIN known_items USING (item_id) ORDER BY user_id) AS named
-    LEFT JOIN LATERAL (SELECT key FROM users WHERE id = named.user_id FOR KEY SHARE) AS stored ON true
-),
-new_users AS (
-    INSERT INTO users (id)
-    SELECT user_id FROM known_users WHERE user_key IS NULL ORDER BY user_id
-    ON CONFLICT DO NOTHING
-    RETURNING id AS user_id, key AS user_key
-),
-resolved AS (
-    SELECT position, user_key, item_key, value, rated_at IS NOT NULL AS timed,
-        coalesce(rated_at, max(coalesce(rated_at, %(now)s)) OVER (PARTITION BY user_key, item_key ORDER BY position))
-            AS rated_at
-    FROM staged_ratings
-    LEFT JOIN known_items USING (item_id)
-    LEFT JOIN (
-        SELECT user_id, user_key FROM known_users WHERE user_key IS NOT NULL UNION ALL TABLE new_users
-    ) AS users_by_id USING (user_id)
-),
-ranked AS MATERIALIZED (
-    SELECT *, CASE
-        WHEN item_key IS NULL THEN 'unknown_item'
-        WHEN user_key IS NULL THEN 'retry'
-        WHEN row_number() OVER (PARTITION BY user_key, item_key ORDER BY rated_at DESC, position DESC) > 1
-            THEN 'superseded'
-    END AS outcome
-    FROM resolved
-),
-contending AS (
-    INSERT INTO rating_contenders (position, user_key, item_key, value, rated_at, timed)
-    SELECT position, user_key, item_key, value, rated_at, timed FROM ranked
-    WHERE outcome IS NULL ORDER BY user_key, item_key
-)
-SELECT position, outcome FROM ranked WHERE outcome IS NOT NULL
-"""
-
-# Waits for whoever is inserting the same rating, and leaves it alone then. The positions that remain go back to the
-# server as they come, as text: ten thousand integers need not become Python's in between.
-_CREATE: LiteralString = """
-WITH created AS (
-    INSERT INTO ratings (user_key, item_key, value, rated_at)
-    SELECT user_key, item_key, value, rated_at FROM rating_contenders ORDER BY user_key, item_key
-    ON CONFLICT DO NOTHING
-    RETURNING user_key, item_key
-)
-SELECT count(*) AS remaining, coalesce(array_agg(position), '{}')::text AS positions
-FROM rating_contenders AS contender
-WHERE NOT EXISTS (
-    SELECT FROM created WHERE created.user_key = contender.user_key AND created.item_key = contender.item_key
-)
-"""
+# Position, value, time, and whether the row itself gave the time.
+_Offer = tuple[int, float, datetime, bool]
 
 # What a rating (value, rated_at, timed) does to what is stored (stored_value, stored_at).
 OUTCOME: LiteralString = """CASE
@@ -133,84 +36,87 @@ OUTCOME: LiteralString = """CASE
     ELSE 'updated'
 END"""
 
-# A statement of its own: only a later snapshot than that of _CREATE sees the rows that were in its way. Locking
-# reads the newest version of each row, and ON CONFLICT writes on top of it whatever the snapshot says.
-_SETTLE: LiteralString = f"""
-WITH stored AS MATERIALIZED (
-    SELECT contender.*, held.value AS stored_value, held.rated_at AS stored_at
-    FROM (
-        SELECT * FROM rating_contenders WHERE position IN (SELECT unnest(%(positions)s::integer[]))
-        ORDER BY user_key, item_key
-    ) AS contender
-    CROSS JOIN LATERAL (
-        SELECT value, rated_at FROM ratings
-        WHERE user_key = contender.user_key AND item_key = contender.item_key
-        FOR UPDATE
-    ) AS held
+# The users are locked, so that what is read here is the newest, and a plain INSERT does: ON CONFLICT would take twice the time.
+# ``new_user`` saves looking for what cannot be there. The look-up is an index probe however large the planner takes the arrays
+# to be.
+_MERGE: LiteralString = f"""
+WITH decided AS MATERIALIZED (
+    SELECT offered.*, stored_value, stored_at, {OUTCOME} AS outcome
+    FROM unnest(
+        %(users)s::bigint[], %(items)s::bigint[], %(values)s::float8[], %(times)s::timestamptz[], %(timed)s::boolean[],
+        %(new_users)s::boolean[]
+    ) WITH ORDINALITY AS offered (user_key, item_key, value, rated_at, timed, new_user, place)
+    LEFT JOIN LATERAL (
+        SELECT ratings.value AS stored_value, ratings.rated_at AS stored_at FROM ratings
+        WHERE NOT new_user AND user_key = offered.user_key AND item_key = offered.item_key
+        LIMIT 1
+    ) AS stored ON true
 ),
-decided AS MATERIALIZED (SELECT *, {OUTCOME} AS outcome FROM stored),
-written AS (
+inserted AS (
+    INSERT INTO ratings (user_key, item_key, value, rated_at)
+    SELECT user_key, item_key, value, rated_at FROM decided WHERE stored_at IS NULL ORDER BY user_key, item_key
+),
+replaced AS (
     INSERT INTO ratings (user_key, item_key, value, rated_at)
     SELECT user_key, item_key, value, greatest(rated_at, stored_at) FROM decided
-    WHERE outcome IN ('created', 'updated')
+    WHERE stored_at IS NOT NULL AND outcome IN ('created', 'updated')
     ON CONFLICT (user_key, item_key) DO UPDATE SET value = excluded.value, rated_at = excluded.rated_at
 )
-SELECT position, outcome FROM decided
+SELECT string_agg(outcome, ',' ORDER BY place) FROM decided
 """  # noqa: S608 - OUTCOME is a constant of ours
 
 
-def merge_steps(count: int, now: datetime, *, create_placeholder_items: bool) -> Steps[list[Outcome]]:
-    """Merge the ``count`` staged rows: yields statements, is sent their rows, returns the outcome of every position."""
-    if create_placeholder_items:
-        yield _CREATE_PLACEHOLDERS, {}
-    for _ in range(_ATTEMPTS):
-        losers = yield _RESOLVE, {"now": now}
-        if all(outcome != "retry" for _, outcome in losers):
-            break
-        yield "DELETE FROM rating_contenders RETURNING position", {}
-    else:
-        raise Conflict(
-            "Users of this batch keep being created and erased by others; send it again.", code="write_conflict"
-        )
-    remaining, positions = (yield _CREATE, {})[0]
-    outcomes: list[Outcome] = ["created"] * count
-    for position, outcome in losers:
-        outcomes[position] = outcome
-    if remaining:
-        settled = yield _SETTLE, {"positions": positions}
-        if len(settled) < remaining:
-            raise Conflict("Ratings of this batch are being removed by others; send it again.", code="write_conflict")
-        for position, outcome in settled:
-            outcomes[position] = outcome
+def merge_steps(
+    rows: Sequence[RatingRow], now: datetime, *, create_placeholder_items: bool = False
+) -> Steps[list[Outcome]]:
+    """Merge the rows: yields statements, is sent their rows, returns the outcome of every row."""
+    items = yield from find_items({row[1] for row in rows}, create=create_placeholder_items)
+    users, new_users = yield from lock_or_create_users({row[0] for row in rows if row[1] in items})
+    outcomes: list[Outcome] = ["superseded" if row[1] in items else "unknown_item" for row in rows]
+    newest = _newest_of_each(rows, items, users, now)
+    if newest:
+        merged: str = (yield _MERGE, _columns(newest, new_users))[0][0]
+        for (position, *_), outcome in zip(newest.values(), merged.split(","), strict=True):
+            outcomes[position] = cast("Outcome", outcome)
     return outcomes
 
 
-async def merge_ratings(
-    connection: AsyncConnection[Any],
-    rows: Iterable[RatingRow],
-    *,
-    now: datetime,
-    create_placeholder_items: bool = False,
+def merge_ratings_sync(
+    connection: Connection[Any], rows: Sequence[RatingRow], *, now: datetime, create_placeholder_items: bool = False
 ) -> list[Outcome]:
     """Merge ``rows`` in the connection's transaction, and say what became of each."""
-    data, count = staged_text(rows)
-    steps = merge_steps(count, now, create_placeholder_items=create_placeholder_items)
-    return await merge_staged(connection, CREATE_STAGING, COPY_STAGED, data, steps)
+    return run_merge_sync(connection, merge_steps(rows, now, create_placeholder_items=create_placeholder_items))
 
 
-def merge_ratings_sync(
-    connection: Connection[Any], rows: Iterable[RatingRow], *, now: datetime, create_placeholder_items: bool = False
-) -> list[Outcome]:
-    """The same for a synchronous connection."""
-    data, count = staged_text(rows)
-    steps = merge_steps(count, now, create_placeholder_items=create_placeholder_items)
-    return merge_staged_sync(connection, CREATE_STAGING, COPY_STAGED, data, steps)
+def _newest_of_each(
+    rows: Sequence[RatingRow], items: Mapping[str, int], users: Mapping[str, int], now: datetime
+) -> dict[tuple[int, int], _Offer]:
+    """The newest rating of each user and item, by their keys, of the rows whose item is known; of equal times the last."""
+    newest: dict[tuple[int, int], _Offer] = {}
+    for position, (user_id, item_id, value, rated_at) in enumerate(rows):
+        item_key = items.get(item_id)
+        if item_key is None:
+            continue
+        pair = users[user_id], item_key
+        held = newest.get(pair)
+        if held is None:
+            newest[pair] = position, value, rated_at or now, rated_at is not None
+            continue
+        # Without a time it is never older than those before it.
+        time = rated_at or max(now, held[2])
+        if time >= held[2]:
+            newest[pair] = position, value, time, rated_at is not None
+    return newest
 
 
-def staged_text(rows: Iterable[RatingRow]) -> tuple[bytes, int]:
-    """The rows as COPY's text format has them, numbered from 0, and how many there are."""
-    lines = [
-        f"{position}\t{copied(user_id)}\t{copied(item_id)}\t{value!r}\t{rated_at.isoformat() if rated_at else NULL}\n"
-        for position, (user_id, item_id, value, rated_at) in enumerate(rows)
-    ]
-    return "".join(lines).encode(), len(lines)
+def _columns(newest: Mapping[tuple[int, int], _Offer], new_users: Collection[int]) -> dict[str, Column]:
+    pairs = np.array(list(newest), np.int64)
+    _, values, times, timed = zip(*newest.values(), strict=True)
+    return {
+        "users": Column.integers(pairs[:, 0]),
+        "items": Column.integers(pairs[:, 1]),
+        "values": Column.doubles(values),
+        "times": Column.times(times),
+        "timed": Column.flags(timed),
+        "new_users": Column.flags(np.isin(pairs[:, 0], list(new_users))),
+    }

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self, cast
 
-import psycopg
 from sqlalchemy import Row, TextClause, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.config import Settings
-from app.errors import Conflict, FieldError, InvalidInput, NotFound, Unavailable
+from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.models import Item, Rating, User
 from app.services.limits import EARLIEST
-from app.services.rating_merge import OUTCOME, Outcome, RatingRow, merge_ratings
+from app.services.merge_steps import run_merge
+from app.services.rating_merge import OUTCOME, Outcome, RatingRow, merge_steps
 
 _ATTEMPTS = 5
 
@@ -78,7 +78,9 @@ class RatingWrite:
 _PUT = text(
     f"""
 WITH item AS (SELECT key FROM items WHERE id = CAST(:item_id AS text) AND deleted_at IS NULL),
-known_user AS (SELECT key FROM users WHERE id = CAST(:user_id AS text) FOR KEY SHARE),
+known_user AS (
+    SELECT key FROM users WHERE id = CAST(:user_id AS text) AND EXISTS (SELECT FROM item) FOR NO KEY UPDATE
+),
 new_user AS (
     INSERT INTO users (id)
     SELECT CAST(:user_id AS text) FROM item WHERE NOT EXISTS (SELECT FROM known_user)
@@ -113,7 +115,9 @@ FROM decided LEFT JOIN written ON true
 _DELETE = text(
     """
 WITH item AS (SELECT key FROM items WHERE id = CAST(:item_id AS text)),
-known_user AS (SELECT key FROM users WHERE id = CAST(:user_id AS text) FOR KEY SHARE),
+known_user AS (
+    SELECT key FROM users WHERE id = CAST(:user_id AS text) AND EXISTS (SELECT FROM item) FOR NO KEY UPDATE
+),
 new_user AS (
     INSERT INTO users (id)
     SELECT CAST(:user_id AS text) FROM item WHERE NOT EXISTS (SELECT FROM known_user)
@@ -188,13 +192,8 @@ async def put_ratings(
     low, high = rules.minimum, rules.maximum
     # The rules written out: a call for each of ten thousand rows would take longer than to send them to Postgres.
     sound = [row for row in rows if low <= row[2] <= high and (row[3] is None or EARLIEST <= row[3] <= latest)]
-    connection = await (await session.connection()).get_raw_connection()
-    driver = cast("psycopg.AsyncConnection[Any]", connection.driver_connection)
-    try:
-        merged = await merge_ratings(driver, sound, now=now, create_placeholder_items=rules.create_placeholder_items)
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        # SQLAlchemy, which would say so in its own words, is not asked here.
-        raise Unavailable("The database cannot be reached or is too slow now.") from error
+    steps = merge_steps(sound, now, create_placeholder_items=rules.create_placeholder_items)
+    merged = await run_merge(session, steps)
     unknown = unknown_item().errors[0]
     results: list[Outcome | FieldError] = [unknown if each == "unknown_item" else each for each in merged]
     if len(sound) == len(rows):

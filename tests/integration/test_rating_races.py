@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 import random
-import threading
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -15,17 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from app.db import connect_options, sqlalchemy_url
 from app.services import ratings
-from app.services.rating_merge import (
-    COPY_STAGED,
-    CREATE_STAGING,
-    RatingRow,
-    merge_ratings_sync,
-    merge_steps,
-    staged_text,
-)
+from app.services.merge_steps import Steps, run_merge_sync
+from app.services.rating_merge import Outcome, RatingRow, merge_ratings_sync, merge_steps
 from app.services.ratings import RatingRules
 
 pytestmark = pytest.mark.anyio
+T = TypeVar("T")
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RULES = RatingRules(0.5, 5.0, timedelta(hours=1), create_placeholder_items=False)
@@ -204,29 +200,41 @@ def test_several_merges_may_share_a_transaction(database_url: str) -> None:
         assert merge_ratings_sync(connection, [], now=NOW) == []
 
 
-def test_a_writer_between_two_statements_of_a_merge_is_waited_for_and_heeded(database_url: str) -> None:
-    """The rating exists, so that the merge comes to its last statement; there it meets an open, newer write."""
-    with psycopg.connect(database_url) as merging, psycopg.connect(database_url) as other:
-        merging.execute("INSERT INTO items (id, title) VALUES ('film', 't')")
+def test_a_writer_between_two_statements_of_a_merge_waits_and_heeds_it(database_url: str) -> None:
+    """It comes when the merge has locked the users and not yet read their ratings, for a rating that is there and a new one."""
+    begun: list[Future[list[Outcome]]] = []
+    with (
+        psycopg.connect(database_url) as merging,
+        psycopg.connect(database_url) as other,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        merging.execute("INSERT INTO items (id, title) VALUES ('film', 't'), ('new', 't')")
         merge_ratings_sync(merging, [("ada", "film", 1.0, at(-60))], now=NOW)
         merging.commit()
-        data, count = staged_text([("ada", "film", 2.0, at(-9))])
-        cursor = merging.cursor()
-        cursor.execute(CREATE_STAGING)
-        with cursor.copy(COPY_STAGED) as copy:
-            copy.write(data)
-        steps = merge_steps(count, NOW, create_placeholder_items=False)
-        step = next(steps)
-        for _ in range(2):
-            step = steps.send(cursor.execute(*step).fetchall())
-        other.execute("UPDATE ratings SET value = 3, rated_at = %s", [at(-5)])
-        last = threading.Thread(target=cursor.execute, args=step)
-        last.start()
-        last.join(0.3)
-        assert last.is_alive(), "the merge waits for the open write"
-        other.commit()
-        last.join(20)
-        with pytest.raises(StopIteration) as end:
-            steps.send(cursor.fetchall())
-        assert end.value.value == ["stale"]
-        assert merging.execute("SELECT value, rated_at FROM ratings").fetchall() == [(3.0, at(-5))]
+        for item, outcome in (("film", "updated"), ("new", "created")):
+            row: RatingRow = ("ada", item, 3.0, at(-9))
+
+            def begin_to_write(row: RatingRow = row) -> None:
+                begun.append(threads.submit(merge_ratings_sync, other, [row], now=NOW))
+                with pytest.raises(TimeoutError):
+                    begun[-1].result(0.3)
+
+            steps = paused(merge_steps([("ada", item, 2.0, at(-5))], NOW), 3, begin_to_write)
+            assert run_merge_sync(merging, steps) == [outcome]
+            merging.commit()
+            assert begun[-1].result(60) == ["stale"]
+            other.commit()
+        assert merging.execute("SELECT value, rated_at FROM ratings").fetchall() == [(2.0, at(-5))] * 2
+
+
+def paused(steps: Steps[T], number: int, pause: Callable[[], None]) -> Steps[T]:
+    """The same steps, with a pause before the one of this number, from 0."""
+    step = next(steps)
+    for place in itertools.count():
+        if place == number:
+            pause()
+        try:
+            step = steps.send((yield step))
+        except StopIteration as end:
+            return end.value
+    raise AssertionError
