@@ -32,6 +32,10 @@ format: $(VENV)/.dev ## rewrite the code in the one format, with the fixes that 
 bench: $(VENV)/.dev ## measure speed and memory: a table, and JSON under benchmarks/results
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: rehearsal
+rehearsal: $(VENV)/.dev ## run everything together under load and kill each process once; ARGS="--data ml-1m.zip"
+	@exec $(BIN)/python -m benchmarks.rehearsal $(ARGS)
+
 .PHONY: openapi
 openapi: $(VENV)/.dev ## rewrite docs/openapi.json from the code
 	$(BIN)/medley openapi docs/openapi.json
@@ -45,6 +49,7 @@ migration: $(VENV)/.dev ## write a migration for what changed in app/models: mak
 lock: $(VENV)/.dev ## pin the requirements again from pyproject.toml; ARGS=--upgrade takes the newest
 	$(LOCK) pyproject.toml --output-file requirements.txt
 	$(LOCK) pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml --all-extras --constraint requirements-dev.txt --output-file requirements-image.txt
 	$(LOCK) --group install --constraint requirements-dev.txt --output-file requirements-install.txt
 
 .PHONY: clean

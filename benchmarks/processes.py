@@ -19,6 +19,7 @@ START_SECONDS = 60
 STOP_SECONDS = 30
 COMMAND_SECONDS = 1_800
 POLL_SECONDS = 0.01
+_MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+ *(.*)$")
 
 
 class MeasurementFailed(MedleyError):
@@ -41,6 +42,26 @@ class Server:
 
     port: int
     pid: int
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that answer: those that the started one has spawned, or itself."""
+        return spawned_by(self.pid) or [self.pid]
+
+    def serving(self, release: str) -> int:
+        """How many workers serve a release, as they say themselves; 0 where nobody answers."""
+        text = _get(self.port, "/metrics") or ""
+        found = re.search(rf'^medley_release_workers\{{release="{re.escape(release)}"\}} (\S+)$', text, re.MULTILINE)
+        return int(float(found.group(1))) if found else 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMapping:
+    """A file, or "" for none, that a process has mapped: its part of the resident bytes, and those that nobody shares."""
+
+    path: str
+    part: int
+    private: int
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Run:
@@ -72,7 +93,7 @@ def run_server(
         _started(command, {**environment, "MEDLEY_PORT": str(port)}, output.fileno()) as process,
     ):
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(port, ready_path):
+        while _get(port, ready_path) is None:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise MeasurementFailed(f"{_name(command)} does not answer: {_last_lines(log)}")
             time.sleep(0.05)
@@ -81,18 +102,48 @@ def run_server(
             raise MeasurementFailed(f"{_name(command)} ended while it was measured: {_last_lines(log)}")
 
 
-def private_bytes(pid: int) -> int:
-    """What would be free again without this process: its pages that no other process shares."""
-    return _memory_of(pid, "smaps_rollup", ("Private_Clean", "Private_Dirty"))
+def mappings_of(pid: int) -> list[MemoryMapping]:
+    """Everything that a process has mapped."""
+    found: list[MemoryMapping] = []
+    path, part, private = "", 0, 0
+    for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8", errors="replace").splitlines():
+        if head := _MAPPING.match(line):
+            path, part, private = head.group(1), 0, 0
+        elif line.startswith("Pss:"):
+            part = _bytes_in(line)
+        elif line.startswith(("Private_Clean:", "Private_Dirty:")):
+            private += _bytes_in(line)
+        elif line.startswith("VmFlags:"):  # the last line of each
+            found.append(MemoryMapping(path, part, private))
+    return found
+
+
+def spawned_by(pid: int) -> list[int]:
+    """The living interpreters that multiprocessing has started for a process, without its resource tracker."""
+    children: list[int] = []
+    for table in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            children += [int(child) for child in table.read_text(encoding="ascii").split()]
+    return sorted(child for child in children if is_running(child) and _is_spawned(child))
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that has not ended."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0] != "Z"
+
+
+def parent_of(pid: int) -> int | None:
+    """The process that started this one; None where there is none of this id."""
+    fields = _stat(pid)
+    return int(fields[1]) if fields else None
 
 
 def processor_seconds(pids: Iterable[int]) -> float:
     """The processor time that these processes have used so far; those that are not here count as nothing."""
     ticks = 0
     for pid in pids:
-        with suppress(FileNotFoundError, ProcessLookupError):
-            # Behind the name in parentheses, which may hold anything, come state and so on; the 12th and 13th are times.
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        if fields := _stat(pid):
             ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 
@@ -129,13 +180,37 @@ def _memory_of(pid: int, table: str, names: Sequence[str]) -> int:
     return sum(int(re.findall(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)[0]) * 1024 for name in names if name in text)
 
 
-def _answers(port: int, path: str) -> bool:
+def _stat(pid: int) -> list[str]:
+    """State, parent, and so on of a process, times 12th and 13th; empty for one that is not there."""
+    try:
+        # They come behind the name in parentheses, which may hold anything.
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _is_spawned(pid: int) -> bool:
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _bytes_in(line: str) -> int:
+    return int(line.split()[1]) * 1024
+
+
+def _get(port: int, path: str) -> str | None:
+    """The body of an answer with 200; None for any other, and where nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == 200
+        response = connection.getresponse()
+        body = response.read().decode(errors="replace")
     except (OSError, http.client.HTTPException):
-        return False
+        return None
+    else:
+        return body if response.status == 200 else None
     finally:
         connection.close()
 

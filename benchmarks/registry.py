@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.engine import measure_engine
 from benchmarks.figures import Figure
-from benchmarks.serving import measure_memory, measure_serving
+from benchmarks.memory import measure_memory
+from benchmarks.serving import measure_serving
 from benchmarks.storing import measure_batch, measure_import
 from benchmarks.training import measure_train
+from benchmarks.workers import measure_swap, measure_two_workers
 from benchmarks.workspace import Workspace
 
 BENCHMARKS: Mapping[str, Callable[[Workspace], Sequence[Figure]]] = {
@@ -15,5 +17,7 @@ BENCHMARKS: Mapping[str, Callable[[Workspace], Sequence[Figure]]] = {
     "engine": measure_engine,
     "memory": measure_memory,
     "serve": measure_serving,
+    "workers": measure_two_workers,
+    "swap": measure_swap,
     "batch": measure_batch,
 }

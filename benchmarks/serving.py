@@ -1,4 +1,4 @@
-"""Serving: requests a second against a bare route, latencies, and the memory of a worker."""
+"""Serving: requests a second against a bare route, and latencies."""
 
 import http.client
 import json
@@ -7,16 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from benchmarks.figures import RATIO, Figure, at_least, at_most, median_of, quantile
+from benchmarks.figures import RATIO, Figure, at_least, median_of, quantile
 from benchmarks.load import Answers, Request, put_load
-from benchmarks.processes import MeasurementFailed, Server, private_bytes, processor_seconds
+from benchmarks.processes import MeasurementFailed, Server, processor_seconds
 from benchmarks.workspace import Workspace
 
 CONNECTIONS = 16
 READ_RATIO = 1 / 12
 WRITE_RATIO = 1 / 10
-MEMORY_MB = 300
-REQUESTS_BEFORE_MEMORY = 1_000
 WRITES_A_ROUND = 20_000
 SEED = 2
 
@@ -43,23 +41,6 @@ def measure_serving(workspace: Workspace) -> list[Figure]:
         figures = _against_ceiling(workspace, service, "GET recommendations", read_round, READ_RATIO)
         figures += _against_ceiling(workspace, service, "POST rating", write_round, WRITE_RATIO)
     return figures
-
-
-def measure_memory(workspace: Workspace) -> list[Figure]:
-    """A worker's private memory after a thousand requests, nine in ten of them for recommendations."""
-    users = workspace.user_ids()
-    writes = rating_requests(users, workspace.item_ids(), seed=SEED)[: REQUESTS_BEFORE_MEMORY // 10]
-    reads = recommendation_requests(users)
-    requests = [*writes, *(reads[place % len(reads)] for place in range(REQUESTS_BEFORE_MEMORY - len(writes)))]
-    with workspace.service() as service:
-        before = private_bytes(service.pid)
-        put_load(service.port, requests, connections=CONNECTIONS, seconds=None)
-        after = private_bytes(service.pid)
-    note = f"after {len(requests):,} requests"
-    return [
-        Figure("a worker, private", after / 1e6, "MB", at_most(MEMORY_MB), note=note),
-        Figure("before the first request", before / 1e6, "MB"),
-    ]
 
 
 def recommendation_requests(users: Sequence[str]) -> list[Request]:

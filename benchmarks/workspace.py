@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from app.db import driver_url, open_sync_engine
 from app.errors import ConfigurationError
 from app.postgres import database_url, server_home
 from benchmarks.data import MOVIELENS_1M, DataSet, Size, generated_data, given_data
-from benchmarks.processes import MEDLEY, Run, Server, run_command, run_server
+from benchmarks.processes import MEDLEY, START_SECONDS, MeasurementFailed, Run, Server, run_command, run_server
 
 
 @dataclass
@@ -76,10 +77,16 @@ class Workspace:
         ]
 
     @contextmanager
-    def service(self) -> Generator[Server]:
-        """``medley serve``, one worker, on what was trained."""
-        _ = self.trained
-        with run_server([*MEDLEY, "serve"], self.environment, self.log("serve"), ready_path="/health/ready") as server:
+    def service(self, workers: int = 1) -> Generator[Server]:
+        """``medley serve`` on what was trained, from when every worker serves it."""
+        release = self.artifact.name
+        command = [*MEDLEY, "serve", "--workers", str(workers)]
+        with run_server(command, self.environment, self.log("serve"), ready_path="/health/ready") as server:
+            deadline = time.monotonic() + START_SECONDS
+            while server.serving(release) < workers:
+                if time.monotonic() > deadline:
+                    raise MeasurementFailed(f"{release} is not served by {workers} workers after {START_SECONDS} s")
+                time.sleep(0.1)
             yield server
 
     @contextmanager
