@@ -85,11 +85,12 @@ class Course:
     def _act(self, name: str, share: float, action: Callable[[], float]) -> None:
         """Load up to ``share`` of everything; half way, the action."""
         print(f"  {name} ...", flush=True)
-        began, before = time.monotonic(), self.loader.share
+        began = time.monotonic()
         self.loader.allow(share)
-        self._until(lambda: self.loader.share >= (before + share) / 2, "the loader")
+        half = self.loader.left // 2
+        self._until(lambda: self.loader.left <= half, "the loader")
         seconds = action()
-        self._until(lambda: self.loader.share >= share, "the loader")
+        self._until(lambda: not self.loader.left, "the loader")
         self.acts.append(Act(name, began, time.monotonic(), seconds))
 
     def _kill_api_worker(self, pid: int) -> float:

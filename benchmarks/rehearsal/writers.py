@@ -76,9 +76,9 @@ class Loader(threading.Thread):
         self._moved = threading.Condition()
 
     @property
-    def share(self) -> float:
-        """How much of everything has been loaded."""
-        return self.loaded / len(self._material.batches)
+    def left(self) -> int:
+        """How many batches are to be loaded up to the mark."""
+        return self._mark - self.loaded
 
     def load_items(self) -> None:
         """Store every item."""
