@@ -13,7 +13,7 @@ from app.engine.engine import Engine
 from app.engine.item_to_item import ItemToItemReading
 from app.engine.next_item import NextItemReading
 from app.engine.signals import SignalName, Spread
-from training.collaborative import AlsParameters, fit_item_factors
+from training.collaborative import AlsParameters, Factors, fit_factors
 from training.content import ContentFit, ContentParameters, fit_content, fit_factor_map
 from training.data import Feedback, Snapshot
 from training.item_to_item import EaseParameters, item_to_item_arrays
@@ -51,14 +51,18 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The arrays and the configuration of an engine whose blend is still to be learned."""
+    """The arrays and the configuration of an engine whose blend is still to be learned.
+
+    ``factors`` are what a fit on more feedback may start from; they are stored nowhere."""
 
     arrays: dict[str, AnyArray]
     configuration: Configuration
+    factors: Factors | None = None
 
     def with_blend(self, sizes: tuple[int, ...], weights: FloatArray) -> "Fit":
         """The same with these blend weights, ``(len(sizes), c)``."""
-        return Fit(self.arrays | {"blend.weights": weights}, replace(self.configuration, blend_sizes=sizes))
+        configuration = replace(self.configuration, blend_sizes=sizes)
+        return Fit(self.arrays | {"blend.weights": weights}, configuration, self.factors)
 
     def engine(self) -> Engine:
         """The engine that these arrays make: the very class that serves."""
@@ -72,38 +76,45 @@ def fit_signals(
     scale_top: float,
     report: Report = report_nothing,
     content: ContentFit | None = None,
+    start: Factors | None = None,
 ) -> Fit:
     """Fit all signals on ``feedback`` (the snapshot's own, or a part of it), with equal weights for all columns.
 
-    ``content`` may be handed over when it was fitted already: it does not depend on the feedback.
+    ``content`` may be handed over when it was fitted already: it does not depend on the feedback. ``start`` are the factors of a
+    fit on a part of ``feedback``, from which a few iterations lead to those of the whole.
     """
     n = len(snapshot.items)
     content = content or fit_content([i.description for i in snapshot.items], parameters.content, parameters.seed)
     report("fit", 0.0)
     taken = feedback.positive
     counts = np.bincount(taken.items, minlength=n).astype(np.int64)
-    factors = fit_item_factors(feedback, n, parameters.als, parameters.seed)
-    factor_map, offset = fit_factor_map(content.vectors, factors, counts, parameters.content.ridge)
-    unrated = counts == 0
-    factors[unrated] = content.vectors[unrated] @ factor_map + offset
-    report("fit", 0.8)
-    popularity = fit_popularity(feedback, snapshot.items, scale_top / parameters.vote_scale, parameters.popularity)
+    learned = fit_factors(feedback, n, parameters.als, parameters.seed, start)
+    report("fit", 0.4)
     reference = reference_rows(n)
     arrays: dict[str, AnyArray] = {
-        **_collaborative_arrays(factors, counts, parameters, reference),
+        **_vector_arrays(learned.items, content, counts, parameters, reference),
         **item_to_item_arrays(taken, n, parameters.ease),
-        **next_item_arrays(taken, counts, parameters.next_item.boosts, parameters.transitions, parameters.seed),
-        **_content_arrays(content, factor_map, offset, reference),
         "reference": reference,
-        "popularity.scores": popularity,
-        "popularity.centres": popularity[:, reference].mean(axis=1),
-        "popularity.scales": popularity[:, reference].std(axis=1),
-        "popularity.counts": counts,
     }
+    report("fit", 0.7)
+    votes_to_ratings = scale_top / parameters.vote_scale
     columns = _columns(parameters)
-    arrays["blend.weights"] = np.ones((1, len(columns)), np.float32)
-    configuration = Configuration(
-        feedback.mean,
+    arrays |= {
+        **next_item_arrays(taken, counts, parameters.next_item.boosts, parameters.transitions, parameters.seed),
+        **_popularity_arrays(
+            fit_popularity(feedback, snapshot.items, votes_to_ratings, parameters.popularity), counts, reference
+        ),
+        "blend.weights": np.ones((1, len(columns)), np.float32),
+    }
+    report("fit", 1.0)
+    return Fit(arrays, _configuration(feedback.mean, parameters, columns), learned)
+
+
+def _configuration(
+    overall_mean: float, parameters: Parameters, columns: tuple[tuple[SignalName, str], ...]
+) -> Configuration:
+    return Configuration(
+        overall_mean,
         parameters.fold_in,
         parameters.item_to_item,
         parameters.next_item,
@@ -112,13 +123,34 @@ def fit_signals(
         columns,
         (0,),
     )
-    report("fit", 1.0)
-    return Fit(arrays, configuration)
 
 
 def reference_rows(n_items: int) -> RowArray:
     """Evenly spread rows, all of them up to :data:`REFERENCE_ROWS`."""
     return np.unique(np.linspace(0, n_items - 1, min(n_items, REFERENCE_ROWS)).astype(np.int64))
+
+
+def _vector_arrays(
+    learned: FloatArray, content: ContentFit, counts: RowArray, parameters: Parameters, reference: RowArray
+) -> dict[str, AnyArray]:
+    """The item factors ``learned`` and the content vectors. An item without feedback has the factors that its content maps to."""
+    factor_map, offset = fit_factor_map(content.vectors, learned, counts, parameters.content.ridge)
+    unrated = counts == 0
+    factors = learned.copy()
+    factors[unrated] = content.vectors[unrated] @ factor_map + offset
+    return {
+        **_collaborative_arrays(factors, counts, parameters, reference),
+        **_content_arrays(content, factor_map, offset, reference),
+    }
+
+
+def _popularity_arrays(scores: FloatArray, counts: RowArray, reference: RowArray) -> dict[str, AnyArray]:
+    return {
+        "popularity.scores": scores,
+        "popularity.centres": scores[:, reference].mean(axis=1),
+        "popularity.scales": scores[:, reference].std(axis=1),
+        "popularity.counts": counts,
+    }
 
 
 def _collaborative_arrays(

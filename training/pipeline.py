@@ -107,7 +107,13 @@ def fit_release(
         measured = trial.with_blend(HISTORY_SIZES, weights).engine()
         metrics = {"next_item": measure_next_item(measured, split, _measuring(teaching, 2_000))}
     final = fit_signals(
-        snapshot, snapshot.feedback, parameters, scale_top, lambda _, share: report("refit", share), content
+        snapshot,
+        snapshot.feedback,
+        parameters,
+        scale_top,
+        lambda _, share: report("refit", share),
+        content,
+        trial.factors,
     )
     return final.with_blend(HISTORY_SIZES, weights), metrics
 

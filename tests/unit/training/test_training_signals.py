@@ -1,6 +1,7 @@
 """The fits of the single signals against slow, obvious ways to the same."""
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from app.engine.content import FIELD_WEIGHTS
 from app.engine.terms import Description, field_of, item_terms
-from training.collaborative import AlsParameters, fit_item_factors
+from training.collaborative import AlsParameters, Factors, fit_factors
 from training.content import ContentParameters, fit_content, fit_factor_map
 from training.data import ItemRecord
 from training.fit import reference_rows
@@ -134,15 +135,33 @@ def test_votes_from_elsewhere_alone_make_a_ranking() -> None:
 
 def test_items_without_feedback_have_no_factors_of_their_own() -> None:
     snapshot = checkerboard()
-    factors = fit_item_factors(snapshot.feedback, 43, AlsParameters(factors=4, iterations=2), 1)
+    factors = fit_factors(snapshot.feedback, 43, AlsParameters(factors=4, iterations=2), 1).items
     assert factors.shape == (43, 4)
     assert not factors[40:].any()
     assert (np.linalg.norm(factors[:40], axis=1) > 0).all()
 
 
 def test_nobodys_ratings_give_zero_factors() -> None:
-    factors = fit_item_factors(made_snapshot(3).feedback, 3, AlsParameters(factors=4, iterations=2), 1)
+    factors = fit_factors(made_snapshot(3).feedback, 3, AlsParameters(factors=4, iterations=2), 1).items
     assert factors.tolist() == np.zeros((3, 4)).tolist()
+
+
+def test_a_refit_on_a_little_more_starts_near_its_end_and_leaves_the_start_as_it_was() -> None:
+    feedback = checkerboard().feedback
+    part = feedback.take(np.arange(len(feedback)) % 20 != 7)
+    few = AlsParameters(factors=4, regularisation=1.0, iterations=30, refit_iterations=3)
+    start = fit_factors(part, 40, few, 1)
+    before = start.items.copy()
+    refitted = fit_factors(feedback, 40, few, 1, start)
+    from_nothing = fit_factors(feedback, 40, replace(few, iterations=3), 1)
+    converged = fit_factors(feedback, 40, replace(few, iterations=300), 1)
+
+    def products(factors: Factors) -> np.ndarray:
+        return factors.users @ factors.items.T
+
+    far = np.abs(products(from_nothing) - products(converged)).mean()
+    assert np.abs(products(refitted) - products(converged)).mean() < far / 2
+    assert start.items.tolist() == before.tolist()
 
 
 @pytest.mark.parametrize(("n", "expected"), [(0, 0), (1, 1), (5, 5), (20_000, 20_000), (70_001, 20_000)])
