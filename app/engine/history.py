@@ -105,10 +105,14 @@ def strongest_of_each(groups: RowArray, weights: FloatArray, times: DoubleArray)
 
 
 def mean_ages(times: DoubleArray) -> FloatArray:
-    """How many entries are newer, for ascending ``times``; equal times share the mean of their places."""
+    """How many entries are newer, for ascending ``times``; equal times share the mean of their places.
+
+    Where all times are equal, as after an import that knows none, there is no order to go by: every age is 0, or a long history
+    would count as long past.
+    """
     n = len(times)
-    if n == 0:
-        return np.zeros(0, np.float32)
+    if n == 0 or times[0] == times[-1]:
+        return np.zeros(n, np.float32)
     firsts = np.flatnonzero(np.r_[True, times[1:] != times[:-1]])
     sizes = np.diff(np.r_[firsts, n])
     means = (n - 1) - (firsts + (sizes - 1) / 2)
