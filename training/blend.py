@@ -40,20 +40,22 @@ def learn_blend(
     seed: int,
     report: Report = report_nothing,
     only: SignalName | None = None,
+    among: BoolArray | None = None,
 ) -> FloatArray:
     """Weights of shape ``(len(HISTORY_SIZES), c)``, by a listwise softmax loss over the held-out item and unseen ones.
 
     The loss (Cao et al. 2007, "Learning to Rank: From Pairwise Approach to Listwise Approach") of one user is
     ``-log softmax(w'z)[target]`` with ``z`` the standardised columns. A range of lengths is learned from users whose history is
     cut to its newest entries; what was cut off is left out of the candidates. A range without enough users takes the next one's.
-    With ``only`` the columns of one signal are weighed, and the others weigh 0.
+    With ``only`` the columns of one signal are weighed, and the others weigh 0. With ``among``, ``(n_rows,)``, the candidates are
+    some rows alone, none of which may stand in a history.
     """
     used = np.array([only in (None, signal) for signal, _ in engine.blend.columns])
     rng = np.random.default_rng(seed)
     weights: list[FloatArray | None] = []
     for position, size in enumerate(HISTORY_SIZES):
         upper = HISTORY_SIZES[position + 1] - 1 if position + 1 < len(HISTORY_SIZES) else None
-        examples = _examples(engine, split, size, upper, parameters, rng)
+        examples = _examples(engine, split, (size, upper), parameters, rng, among)
         weights.append(_fit_weights(examples, used, parameters.penalty) if len(examples) >= FEWEST_USERS else None)
         report("blend", (position + 1) / len(HISTORY_SIZES))
     if all(w is None for w in weights):
@@ -74,14 +76,23 @@ def default_weights(engine: Engine) -> FloatArray:
 
 
 def _examples(
-    engine: Engine, split: Split, size: int, upper: int | None, parameters: BlendParameters, rng: np.random.Generator
+    engine: Engine,
+    split: Split,
+    sizes: tuple[int, int | None],
+    parameters: BlendParameters,
+    rng: np.random.Generator,
+    among: BoolArray | None,
 ) -> FloatArray:
     """The standardised columns of each sampled user's target (first) and of unseen items: ``(users, c, 1 + candidates)``."""
+    size, upper = sizes
+    offered = np.ones(engine.n_rows, np.bool_) if among is None else among
     starts = split.known.starts
     lengths = starts[split.users + 1] - starts[split.users]
-    n_others = min(parameters.candidates, engine.n_rows // 2)
+    n_offered = int(np.count_nonzero(offered))
+    n_others = min(parameters.candidates, n_offered // 2)
+    offered_and_seen = lengths if among is None else np.zeros_like(lengths)
     # Who has seen so much that too little is left cannot teach, and must not make the lists of the others shorter.
-    fit_to_teach = (lengths >= max(size, 1)) & (lengths + 1 + n_others <= engine.n_rows)
+    fit_to_teach = (lengths >= max(size, 1)) & (offered_and_seen + 1 + n_others <= n_offered)
     liked = ~(split.target_values < parameters.liked_from)  # NaN: an event that speaks for its item
     eligible = np.flatnonzero(liked & fit_to_teach)
     chosen = rng.permutation(eligible)[: parameters.users]
@@ -91,7 +102,7 @@ def _examples(
         first, last = int(starts[split.users[index]]), int(starts[split.users[index] + 1])
         length = last - first if upper is None else int(rng.integers(size, min(upper, last - first) + 1))
         history = history_of(split.known, last - length, last, overall_mean)
-        unseen = np.ones(engine.n_rows, np.bool_)
+        unseen = offered.copy()
         unseen[split.known.items[first:last]] = False
         unseen[split.targets[index]] = False
         others = rng.choice(np.flatnonzero(unseen), n_others, replace=False, shuffle=False)
