@@ -15,7 +15,7 @@ from pathlib import Path
 from app.errors import MedleyError
 
 MEDLEY = (sys.executable, "-c", "from cli.main import main; main()")
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SECONDS = 30
 COMMAND_SECONDS = 1_800
 POLL_SECONDS = 0.01
