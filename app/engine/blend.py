@@ -27,12 +27,23 @@ class Blend:
         if sizes[:1] != (0,) or list(sizes) != sorted(set(sizes)):
             raise ValueError(f"the blend's history sizes must ascend from 0, not be {sizes}")
 
-    def weights_for(self, n_history: int, signals: Collection[SignalName] | None = None) -> FloatArray:
-        """The weights for a history of this length, shape ``(c,)``; 0 for columns of signals that are not asked for."""
+    def weights_for(
+        self, n_history: int, signals: Collection[SignalName] | None = None, *, popularity: float = 0.0
+    ) -> FloatArray:
+        """The weights for a history of this length, shape ``(c,)``; 0 for columns of signals that are not asked for.
+
+        ``popularity``, from -1 to 1, is a dial that adds so much of all weights' sum to the first column of the popularity
+        signal: at 1 what is popular counts as much again as everything else together, at -1 as much against an item.
+        """
         weights = self.weights[bisect_right(self.history_sizes, n_history) - 1]
-        if signals is None:
-            return weights
-        return weights * np.fromiter((signal in signals for signal, _ in self.columns), np.float32, len(self.columns))
+        if signals is not None:
+            weights = weights * np.fromiter((name in signals for name, _ in self.columns), np.float32, len(weights))
+        if popularity:
+            place = next((i for i, (name, _) in enumerate(self.columns) if name == "popularity"), None)
+            if place is not None:
+                weights = weights.copy()
+                weights[place] += np.float32(popularity) * np.abs(weights).sum()
+        return weights
 
 
 def standard_weights(weights: FloatArray, scales: FloatArray) -> FloatArray:

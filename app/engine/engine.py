@@ -86,13 +86,15 @@ class Engine:
         *,
         signals: Collection[SignalName] | None = None,
         weights: FloatArray | None = None,
+        popularity: float = 0.0,
     ) -> Scores:
-        """Score every row for a history, by the learned weights or by the given ones, shape ``(c,)``.
+        """Score every row for a history, by the learned weights or by the given ones, shape ``(c,)``. The dial ``popularity``
+        turns the learned ones (:meth:`Blend.weights_for`).
 
         An empty history is scored by the weights for no history; entries of unknown items are the caller's to leave out.
         """
         if weights is None:
-            weights = self.blend.weights_for(len(history), signals)
+            weights = self.blend.weights_for(len(history), signals, popularity=popularity)
         readings = [signal.read(history) for signal in self.signals]
         return Scores(self.signals, readings, weights, self.n_rows)
 

@@ -46,6 +46,10 @@ class Similarity:
         factors, vectors, counts, lengths = self._base
         return Similarity(factors, vectors, counts, extension, lengths)
 
+    def content_of(self, rows: RowArray) -> FloatArray:
+        """The content vectors of rows, ``(len(rows), d)``."""
+        return take_rows(self._vectors, rows)
+
     def scores(self, row: int, by: Likeness) -> FloatArray:
         """How like ``row`` each row is, shape ``(n_rows,)``: a cosine, or for the hybrid a weighted sum of standard scores. The
         row itself scores -inf."""

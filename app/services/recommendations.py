@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 import orjson
 
-from app.engine.arrays import FloatArray, RowArray
-from app.engine.engine import Ranking
+from app.engine.arrays import BoolArray, FloatArray, RowArray
+from app.engine.diversity import POOL, diversify
+from app.engine.engine import Ranking, Scores
 from app.engine.signals import SignalName
 from app.engine.similarity import Likeness
 from app.errors import NotFound
@@ -62,13 +63,16 @@ class ItemList:
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """What a client wants of a list. ``signals`` are those to use, all for None."""
+    """What a client wants of a list. ``signals`` are those to use, all for None; ``diversity`` goes from 0 to 1, ``popularity``
+    from -1 for the obscure to 1 for the popular."""
 
     limit: int = 20
     filters: Filters = field(default_factory=Filters)
     signals: Collection[SignalName] | None = None
     include_seen: bool = False
     explain: bool = False
+    diversity: float = 0.0
+    popularity: float = 0.0
 
 
 def recommend(
@@ -79,8 +83,9 @@ def recommend(
     if not request.include_seen:
         allowed[user.seen] = False
     size = len(user.history)
-    scores = serving.engine.score(user.history, signals=request.signals if size else None)
-    ranking = scores.rank(allowed, request.limit, explain=request.explain)
+    signals = request.signals if size else None
+    scores = serving.engine.score(user.history, signals=signals, popularity=request.popularity)
+    ranking = _rank(serving, scores, allowed, request)
     return ItemList(
         items=_listed(serving, ranking, user, explain=request.explain),
         release=serving.release,
@@ -94,7 +99,7 @@ def recommend(
 def list_popular(serving: Serving, request: ListRequest, *, now: datetime) -> ItemList:
     """What is popular with everybody."""
     allowed = serving.catalogue.allowed(request.filters)
-    ranking = serving.engine.score(NOBODY.history).rank(allowed, request.limit, explain=request.explain)
+    ranking = _rank(serving, serving.engine.score(NOBODY.history), allowed, request)
     return ItemList(_listed(serving, ranking, NOBODY, explain=request.explain), serving.release, now)
 
 
@@ -104,8 +109,24 @@ def list_similar(serving: Serving, item_id: str, by: Likeness, request: ListRequ
     row = catalogue.row_of(item_id)
     if row is None or catalogue.is_deleted(row):
         raise NotFound("There is no such item.", code="unknown_item")
-    rows, scores = serving.engine.similarity.rank(row, by, catalogue.allowed(request.filters), request.limit)
-    return ItemList(_plain(catalogue, rows, scores), serving.release, now)
+    likeness = serving.engine.similarity
+    rows, scores = likeness.rank(row, by, catalogue.allowed(request.filters), _pool(request))
+    chosen = diversify(scores, likeness.content_of(rows), request.limit, request.diversity)
+    return ItemList(_plain(catalogue, rows[chosen], scores[chosen]), serving.release, now)
+
+
+def _rank(serving: Serving, scores: Scores, allowed: BoolArray, request: ListRequest) -> Ranking:
+    """The best of the allowed rows, or a diverse choice of the best; every score is what it is without that choice."""
+    if not request.diversity:
+        return scores.rank(allowed, request.limit, explain=request.explain)
+    pool = scores.rank(allowed, _pool(request))
+    vectors = serving.engine.similarity.content_of(pool.rows)
+    chosen = diversify(pool.scores, vectors, request.limit, request.diversity)
+    return scores.at(pool.rows[chosen], explain=request.explain)
+
+
+def _pool(request: ListRequest) -> int:
+    return request.limit * POOL if request.diversity else request.limit
 
 
 def _listed(serving: Serving, ranking: Ranking, user: KnownUser, *, explain: bool) -> list[ListedItem]:

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Response
 from app.api.deps import NowDep, ServicesDep
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
-from app.api.schemas.lists import ExplainQuery, FiltersQuery, LimitQuery, RankedList, render_list
+from app.api.schemas.lists import DiversityQuery, ExplainQuery, FiltersQuery, LimitQuery, RankedList, render_list
 from app.engine.similarity import Likeness
 from app.errors import Unavailable
 from app.services.popular import popular_or_nothing
@@ -19,10 +19,15 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no
 
 @router.get("/popular", operation_id="get_popular", summary="List what is popular", response_model=RankedList)
 async def get_popular(
-    services: ServicesDep, now: NowDep, filters: FiltersQuery, limit: LimitQuery = 20, explain: ExplainQuery = False
+    services: ServicesDep,
+    now: NowDep,
+    filters: FiltersQuery,
+    limit: LimitQuery = 20,
+    explain: ExplainQuery = False,
+    diversity: DiversityQuery = 0.0,
 ) -> Response:
     """What is taken and liked most by everybody."""
-    request = ListRequest(limit, filters, explain=explain)
+    request = ListRequest(limit, filters, explain=explain, diversity=diversity)
     serving = services.live.serving
     if serving is None:
         listed = await popular_or_nothing(services.database.sessions, request, now=now)
@@ -45,10 +50,11 @@ async def get_similar(
     filters: FiltersQuery,
     limit: LimitQuery = 20,
     by: Annotated[Likeness, Query(description="By what it says about itself, by who takes it, or both.")] = "hybrid",
+    diversity: DiversityQuery = 0.0,
 ) -> Response:
     """More like this one. An item stored a moment ago has its like too."""
     serving = services.live.serving
     if serving is None:
         raise Unavailable("There is no release yet: nothing is known of what is like what.", code="no_release")
-    listed = list_similar(serving, item_id, by, ListRequest(limit, filters), now=now)
+    listed = list_similar(serving, item_id, by, ListRequest(limit, filters, diversity=diversity), now=now)
     return Response(render_list(listed, now), media_type="application/json")

@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 from pydantic import ConfigDict, Field
 
 from app.api.schemas.base import Answer, Date, ExternalId, Instant, Strict, Text
-from app.api.schemas.query import Limit, QueryFlag
+from app.api.schemas.query import Limit, QueryFlag, QueryNumber
 from app.engine.signals import SignalName
 from app.services.catalogue import Filters
 from app.services.recommendations import ItemList, ListedItem, ListRequest, Reason
@@ -140,6 +140,15 @@ async def read_filters(
 
 LimitQuery = Annotated[Limit, Query()]
 ExplainQuery = Annotated[QueryFlag, Query(description="Say why: adds `reasons` and `contributions`.")]
+DiversityQuery = Annotated[
+    QueryNumber,
+    Query(
+        ge=0,
+        le=1,
+        description="How much the items should differ: 0 is the plain ranking, 1 thinks of nothing else. The scores stay "
+        "what they are, so that a diverse list does not fall by score.",
+    ),
+]
 FiltersQuery = Annotated[Filters, Depends(read_filters)]
 
 
@@ -151,8 +160,14 @@ async def _read_wishes(
     ] = [],
     include_seen: Annotated[QueryFlag, Query(description="Also what the user has seen already.")] = False,
     explain: ExplainQuery = False,
+    diversity: DiversityQuery = 0.0,
+    popularity: Annotated[
+        QueryNumber, Query(ge=-1, le=1, description="From -1, rather the obscure, to 1, rather the popular.")
+    ] = 0.0,
 ) -> ListRequest:
-    return ListRequest(limit, filters, frozenset(signals) or None, include_seen, explain)
+    return ListRequest(
+        limit, filters, frozenset(signals) or None, include_seen, explain, diversity=diversity, popularity=popularity
+    )
 
 
 PersonalListQuery = Annotated[ListRequest, Depends(_read_wishes)]
