@@ -204,10 +204,9 @@ async def put_ratings(
 
 async def get_rating(session: AsyncSession, *, user_id: str, item_id: str) -> StoredRating:
     """One rating; NotFound where there is none, or where it was deleted."""
-    found = select(Rating.value, Rating.rated_at).join(User).join(Item)
-    row = (
-        await session.execute(found.where(User.id == user_id, Item.id == item_id, Rating.value.is_not(None)))
-    ).first()
+    found = select(Rating.value, Rating.rated_at).join(User, User.key == Rating.user_key)
+    found = found.join(Item, Item.key == Rating.item_key).where(User.id == user_id, Item.id == item_id)
+    row = (await session.execute(found.where(Rating.value.is_not(None)))).first()
     if row is None:
         raise NotFound("This user has no rating of this item.", code="rating_not_found")
     return StoredRating(user_id, item_id, cast("float", row.value), row.rated_at)
@@ -223,7 +222,7 @@ async def list_ratings(
     """
     query = (
         select(Item.id, Rating.value, Rating.rated_at)
-        .join(Item)
+        .join(Item, Item.key == Rating.item_key)
         .where(
             Rating.user_key == select(User.key).where(User.id == user_id).scalar_subquery(), Rating.value.is_not(None)
         )
