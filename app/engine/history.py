@@ -113,7 +113,9 @@ def mean_ages(times: DoubleArray) -> FloatArray:
     n = len(times)
     if n == 0 or times[0] == times[-1]:
         return np.zeros(n, np.float32)
-    firsts = np.flatnonzero(np.r_[True, times[1:] != times[:-1]])
-    sizes = np.diff(np.r_[firsts, n])
-    means = (n - 1) - (firsts + (sizes - 1) / 2)
-    return np.repeat(means, sizes).astype(np.float32)
+    opens = np.ones(n, np.bool_)
+    np.not_equal(times[1:], times[:-1], out=opens[1:])
+    firsts = np.flatnonzero(opens)
+    ends = np.append(firsts[1:], n)
+    means = ((n - 1) - (firsts + ends - 1) / 2).astype(np.float32)
+    return means if len(firsts) == n else np.repeat(means, ends - firsts)

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from app.engine.arrays import BoolArray, DoubleArray, RowArray
-from app.engine.history import EMPTY, History, feedback_history, newest_entries, rating_history, strongest_of_each
+from app.engine.history import (
+    EMPTY,
+    History,
+    feedback_history,
+    mean_ages,
+    newest_entries,
+    rating_preferences,
+    strongest_of_each,
+)
 from app.errors import Unavailable
 from app.event_kinds import EventKinds
 from app.services.catalogue import Catalogue
@@ -144,8 +152,10 @@ def describe_user(
     if len(events) == 0:
         if len(rows) == 0:
             return NOBODY
-        history = rating_history(rows, values.astype(np.float32), times, overall_mean)
-        return KnownUser(history, values[newest_entries(rows, times)], rows)
+        order = newest_entries(rows, times)
+        newest_values = values[order]
+        preferences = rating_preferences(newest_values.astype(np.float32), overall_mean)
+        return KnownUser(History(rows[order], preferences, mean_ages(times[order])), newest_values, rows)
     rules = EventRules.of(kinds)
     weights = rules.weights_of(events.codes, events.values)
     counting: BoolArray = (weights != 0) & ~np.isin(events.items, rows)
