@@ -19,6 +19,7 @@ from training.data import Feedback, Snapshot
 from training.item_to_item import EaseParameters, item_to_item_arrays
 from training.next_item import TransitionParameters, next_item_arrays
 from training.popularity import COLUMNS, PopularityParameters, fit_popularity
+from training.rating_model import RatingFit, RatingParameters
 
 REFERENCE_ROWS = 20_000
 """At most how many rows the columns are centred and scaled over."""
@@ -45,6 +46,7 @@ class Parameters:
     content: ContentParameters = field(default_factory=ContentParameters)
     profile: Profile = field(default_factory=Profile)
     popularity: PopularityParameters = field(default_factory=PopularityParameters)
+    rating: RatingParameters = field(default_factory=RatingParameters)
     vote_scale: float = 10.0
     seed: int = 20_261_121
 
@@ -63,6 +65,13 @@ class Fit:
         """The same with these blend weights, ``(len(sizes), c)``."""
         configuration = replace(self.configuration, blend_sizes=sizes)
         return Fit(self.arrays | {"blend.weights": weights}, configuration, self.factors)
+
+    def with_rating(self, rating: RatingFit | None) -> "Fit":
+        """The same with what predicts ratings, if there is any."""
+        if rating is None:
+            return self
+        configuration = replace(self.configuration, rating=rating.reading)
+        return Fit(self.arrays | rating.samples.arrays(), configuration, self.factors)
 
     def engine(self) -> Engine:
         """The engine that these arrays make: the very class that serves."""

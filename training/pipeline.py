@@ -22,6 +22,7 @@ from training.evaluate import measure_next_item
 from training.fit import Fit, Parameters, Report, fit_signals, report_nothing
 from training.lock import hold_training_lock
 from training.publish import Published, publish_release
+from training.rating_model import fit_rating_model
 from training.runs import ProgressLog, failures_noted, start_run
 from training.snapshot import DatabaseSnapshot, read_snapshot
 from training.split import Split, hash_pairs, hold_out_newest
@@ -29,6 +30,9 @@ from training.threads import one_blas_thread
 
 LIKED_SHARE = 0.8
 """From which share of the top of the scale a rating says that the item was liked: 4 of 5 stars."""
+
+SIGNALS_SHARE = 0.6
+"""How much of the refit's time goes into the signals; the rest is the predicted rating's."""
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "implicit")
 
@@ -105,17 +109,26 @@ def fit_release(
         )
         report("evaluate", 0.0)
         measured = trial.with_blend(HISTORY_SIZES, weights).engine()
-        metrics = {"next_item": measure_next_item(measured, split, _measuring(teaching, 2_000))}
+        metrics: dict[str, Any] = {"next_item": measure_next_item(measured, split, _measuring(teaching, 2_000))}
     final = fit_signals(
         snapshot,
         snapshot.feedback,
         parameters,
         scale_top,
-        lambda _, share: report("refit", share),
+        lambda _, share: report("refit", share * SIGNALS_SHARE),
         content,
         trial.factors,
     )
-    return final.with_blend(HISTORY_SIZES, weights), metrics
+    rating = fit_rating_model(
+        snapshot.feedback,
+        len(snapshot.items),
+        parameters.rating,
+        parameters.seed,
+        lambda share: report("refit", SIGNALS_SHARE + (1 - SIGNALS_SHARE) * share),
+    )
+    if rating is not None and rating.left_out:
+        metrics["rating"] = {"left_out": rating.left_out, "rmse": rating.rmse}
+    return final.with_blend(HISTORY_SIZES, weights).with_rating(rating), metrics
 
 
 def _blend_parameters(scale_top: float) -> BlendParameters:

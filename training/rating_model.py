@@ -4,18 +4,27 @@ One chain does both. It begins without a part of the ratings; the errors it make
 prediction, give the ends of the interval. Then it goes on with all ratings, and the samples that are kept come from there.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 
-from app.engine.arrays import AnyArray, BoolArray, DoubleArray, RowArray
+from app.engine.arrays import BoolArray, DoubleArray, RowArray
 from app.engine.history import newest_entries
 from app.engine.predicted_rating import RatingPredictor, RatingReading, RatingSamples
 from training.data import Feedback
 from training.gibbs import Chain, Ratings, Sample
 from training.split import hash_pairs
 from training.threads import one_blas_thread
+
+Progress = Callable[[float], None]
+"""Told how much is done, from 0 to 1."""
+
+
+def report_nothing(share: float) -> None:
+    """For callers who do not want to know."""
+    del share
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,9 @@ class RatingFit:
         return RatingPredictor(self.samples, self.reading)
 
 
-def fit_rating_model(feedback: Feedback, n_items: int, parameters: RatingParameters, seed: int) -> RatingFit | None:
+def fit_rating_model(
+    feedback: Feedback, n_items: int, parameters: RatingParameters, seed: int, report: Progress = report_nothing
+) -> RatingFit | None:
     """The fit on the ratings of the feedback; None where there is none. The same input and seed give the same bits."""
     feedback = feedback.take(feedback.rated)
     if len(feedback) == 0:
@@ -62,24 +73,18 @@ def fit_rating_model(feedback: Feedback, n_items: int, parameters: RatingParamet
     reading = RatingReading(mean, unit, *_normal_ends(parameters.level), parameters.level)
     rated, ratings = _numbered(feedback, n_items, mean, unit)
     left_out = _left_out(feedback, parameters, seed)
-    rng = np.random.default_rng(seed)
+    thinning = 2 if 2 * parameters.samples * len(feedback) <= parameters.visits else 1
     with one_blas_thread():
-        chain = Chain(_take(ratings, ~left_out), parameters.factors, rng)
-        _sweeps(chain, parameters.burn_in)
-        trial = _samples(_sweeps(chain, parameters.trials), rated)
+        chain = _Sweeps(_take(ratings, ~left_out), parameters, thinning, seed, report)
+        chain.forget(parameters.burn_in)
+        trial = _samples(chain.keep(parameters.trials), rated)
         errors, squared = _errors(RatingPredictor(trial, reading), feedback, left_out)
-        chain.take_over(ratings)
-        _sweeps(chain, parameters.settling)
-        thinning = 2 if 2 * parameters.samples * len(feedback) <= parameters.visits else 1
-        kept = _samples(_sweeps(chain, parameters.samples * thinning)[thinning - 1 :: thinning], rated)
+        chain.chain.take_over(ratings)
+        chain.forget(parameters.settling)
+        kept = _samples(chain.keep(parameters.samples, thinning), rated)
     low, high = interval_ends(errors, parameters)
     rmse = float(np.sqrt(squared.mean())) if len(squared) else None
     return RatingFit(kept, replace(reading, low=low, high=high), len(errors), rmse)
-
-
-def rating_arrays(fit: RatingFit | None) -> dict[str, AnyArray]:
-    """The arrays of the artifact; none without ratings."""
-    return {} if fit is None else fit.samples.arrays()
 
 
 def interval_ends(errors: DoubleArray, parameters: RatingParameters) -> tuple[float, float]:
@@ -130,8 +135,35 @@ def _lot(users: RowArray, items: RowArray, seed: int, share: float) -> BoolArray
     return (hash_pairs(users, items, seed) >> np.uint64(11)) < np.uint64(share * 2**53)
 
 
-def _sweeps(chain: Chain, count: int) -> list[Sample]:
-    return [chain.sweep() for _ in range(count)]
+class _Sweeps:
+    """A chain that tells how far it has come."""
+
+    def __init__(
+        self, ratings: Ratings, parameters: RatingParameters, thinning: int, seed: int, report: Progress
+    ) -> None:
+        self.chain = Chain(ratings, parameters.factors, np.random.default_rng(seed))
+        self._done = 0
+        self._all = parameters.burn_in + parameters.trials + parameters.settling + parameters.samples * thinning
+        self._report = report
+
+    def forget(self, count: int) -> None:
+        """So many sweeps, none of them kept."""
+        for _ in range(count):
+            self._sweep()
+
+    def keep(self, count: int, thinning: int = 1) -> list[Sample]:
+        """So many samples, each the last of ``thinning`` sweeps."""
+        kept: list[Sample] = []
+        for _ in range(count):
+            self.forget(thinning - 1)
+            kept.append(self._sweep())
+        return kept
+
+    def _sweep(self) -> Sample:
+        sample = self.chain.sweep()
+        self._done += 1
+        self._report(self._done / self._all)
+        return sample
 
 
 def _samples(samples: list[Sample], rated: BoolArray) -> RatingSamples:

@@ -16,6 +16,7 @@ from app.engine.engine import Engine
 from app.engine.item_to_item import ItemToItem, ItemToItemReading
 from app.engine.next_item import NextItem, NextItemReading
 from app.engine.popularity import Popularity
+from app.engine.predicted_rating import RatingPredictor, RatingReading, RatingSamples
 from app.engine.signals import SignalName, Spread
 from app.engine.similarity import Similarity
 from app.engine.tables import DenseTable, SparseTable, Table
@@ -26,7 +27,7 @@ from app.errors import ArtifactRejected
 class Configuration:
     """What the engine needs beside the arrays; kept in the manifest.
 
-    ``overall_mean`` is the mean of all ratings, which a user's own mean is shrunk to."""
+    ``overall_mean`` is the mean of all ratings, which a user's own mean is shrunk to. Without ratings there is no ``rating``."""
 
     overall_mean: float
     fold_in: FoldIn
@@ -36,6 +37,7 @@ class Configuration:
     popularity_columns: tuple[str, ...]
     blend_columns: tuple[tuple[SignalName, str], ...]
     blend_sizes: tuple[int, ...]
+    rating: RatingReading | None = None
 
     def as_document(self) -> dict[str, Any]:
         """As it stands in the manifest."""
@@ -93,6 +95,15 @@ def build_engine(arrays: Mapping[str, AnyArray], configuration: Configuration) -
         )
     except ValueError as error:
         raise ArtifactRejected(str(error)) from error
+
+
+def build_predictor(
+    arrays: Mapping[str, AnyArray], configuration: Configuration, n_rows: int
+) -> RatingPredictor | None:
+    """What predicts ratings, None where there were none; raises :class:`ArtifactRejected` as :func:`build_engine` does."""
+    if configuration.rating is None:
+        return None
+    return RatingPredictor(RatingSamples.read(arrays, n_rows), configuration.rating)
 
 
 def build_transform(arrays: Mapping[str, AnyArray]) -> ContentTransform:

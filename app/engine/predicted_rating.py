@@ -12,6 +12,7 @@ import numpy as np
 
 from app.engine.arrays import AnyArray, BoolArray, DoubleArray, FloatArray, RowArray
 from app.engine.artifact import require_array
+from app.errors import ArtifactRejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class RatingSamples:
         """From an artifact; raises :class:`ArtifactRejected` for what is missing or does not fit."""
         items = require_array(arrays, "rating.items", np.float32, (n_items, None, None))
         samples, d = items.shape[1:]
+        if samples == 0 or d == 0:
+            raise ArtifactRejected("rating.items: has no sample")
         return cls(
             items,
             require_array(arrays, "rating.rated", np.bool_, (n_items,)),

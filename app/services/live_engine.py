@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.engine.arrays import RowArray
 from app.engine.artifact import Artifact, Manifest, open_artifact
-from app.engine.assembly import Configuration, build_engine, build_transform, read_configuration
+from app.engine.assembly import Configuration, build_engine, build_predictor, build_transform, read_configuration
 from app.engine.content import ContentTransform
 from app.engine.engine import Engine
 from app.engine.extension import NEIGHBOURS, Extension
 from app.engine.growing import GrowingArray
+from app.engine.predicted_rating import RatingPredictor
 from app.errors import ArtifactRejected
 from app.models import Item, Release
 from app.models.item import TransactionId
@@ -37,12 +38,14 @@ RETRY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a request takes after its last await and uses in one go: the engine with the overlay's rows, and the catalogue."""
+    """What a request takes after its last await and uses in one go: the engine with the overlay's rows, the catalogue, and
+    what predicts ratings where there were any to learn from."""
 
     release: str
     engine: Engine
     catalogue: Catalogue
     configuration: Configuration
+    predictor: RatingPredictor | None = None
 
 
 class _Loaded:
@@ -52,6 +55,7 @@ class _Loaded:
         self.manifest = artifact.manifest
         self.configuration = read_configuration(artifact.manifest.configuration)
         self.engine = build_engine(artifact.arrays, self.configuration)
+        self.predictor = build_predictor(artifact.arrays, self.configuration, self.engine.n_rows)
         self.transform: ContentTransform = build_transform(artifact.arrays)
         self.catalogue = Catalogue(ReleaseColumns(artifact.arrays, self.engine.n_rows))
         self.counts: Any = artifact.arrays["popularity.counts"]
@@ -92,7 +96,8 @@ class _Loaded:
             self.shares.view,
         )
         engine = self.engine.extended(extension, self.engine.n_rows) if len(extension) else self.engine
-        return Serving(self.manifest.release, engine, self.catalogue, self.configuration)
+        predictor = self.predictor.extended(extension.bases) if self.predictor else None
+        return Serving(self.manifest.release, engine, self.catalogue, self.configuration, predictor)
 
 
 class LiveEngine:

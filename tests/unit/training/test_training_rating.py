@@ -5,8 +5,13 @@ from functools import cache
 
 import numpy as np
 import pytest
+from made_data import SMALL as SMALL_SIGNALS
+from made_data import checkerboard
 
+from app.engine.assembly import build_predictor, read_configuration
+from app.errors import ArtifactRejected
 from training.data import Feedback
+from training.fit import fit_signals
 from training.gibbs import Chain, Ratings, draw_gaussians, draw_prior
 from training.rating_model import RatingFit, RatingParameters, expect_all, fit_rating_model, interval_ends
 
@@ -143,3 +148,26 @@ def test_many_rows_are_drawn_in_blocks_as_if_at_once(monkeypatch: pytest.MonkeyP
         one, other = whole.sweep(), blocks.sweep()
         assert np.allclose(one.items, other.items, rtol=1e-3, atol=1e-4)
         assert one.noise == pytest.approx(other.noise, rel=1e-4)
+
+
+def test_a_release_holds_what_predicts_ratings_and_one_without_ratings_predicts_nothing() -> None:
+    board = checkerboard()
+    signals = fit_signals(board, board.feedback, SMALL_SIGNALS, 5.0)
+    fit = signals.with_rating(fit_rating_model(board.feedback, len(board.items), SMALL, seed=1))
+    configuration = read_configuration(fit.configuration.as_document())
+    predictor = build_predictor(fit.arrays, configuration, len(board.items))
+    assert predictor is not None
+    assert predictor.reading == configuration.rating
+    assert signals.with_rating(None) is signals
+    bare = read_configuration(signals.configuration.as_document())
+    assert build_predictor(signals.arrays, bare, len(board.items)) is None
+    with pytest.raises(ArtifactRejected, match=r"rating\.items"):
+        build_predictor(signals.arrays, configuration, len(board.items))
+
+
+def test_it_is_told_how_far_the_fit_has_come() -> None:
+    shares: list[float] = []
+    fit_rating_model(world()[0], N_ITEMS, SMALL, 1, shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert len(shares) > 20
