@@ -30,14 +30,16 @@ class Blend:
     def weights_for(
         self, n_history: int, signals: Collection[SignalName] | None = None, *, popularity: float = 0.0
     ) -> FloatArray:
-        """The weights for a history of this length, shape ``(c,)``; 0 for columns of signals that are not asked for.
+        """The weights for a history of this length, shape ``(c,)``; 0 for columns of signals that are not asked for. Where none
+        of those asked for has a weight, their columns count alike: an order by nothing at all would help nobody.
 
         ``popularity``, from -1 to 1, is a dial that adds so much of all weights' sum to the first column of the popularity
         signal: at 1 what is popular counts as much again as everything else together, at -1 as much against an item.
         """
         weights = self.weights[bisect_right(self.history_sizes, n_history) - 1]
         if signals is not None:
-            weights = weights * np.fromiter((name in signals for name, _ in self.columns), np.float32, len(weights))
+            asked: FloatArray = np.fromiter((name in signals for name, _ in self.columns), np.float32, len(weights))
+            weights = weights * asked if (weights * asked).any() else asked
         if popularity:
             place = next((i for i, (name, _) in enumerate(self.columns) if name == "popularity"), None)
             if place is not None:

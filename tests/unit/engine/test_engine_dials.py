@@ -59,7 +59,7 @@ def test_more_diversity_makes_a_list_less_alike() -> None:
     assert likeness(1.0) < likeness(0.5) < likeness(0.0)
 
 
-def test_the_dial_of_popularity_weighs_as_much_as_everything_else() -> None:
+def test_weights_follow_the_dial_of_popularity_and_the_signals_asked_for() -> None:
     columns: tuple[tuple[SignalName, str], ...] = (
         ("collaborative", "10"),
         ("popularity", "taken"),
@@ -70,5 +70,7 @@ def test_the_dial_of_popularity_weighs_as_much_as_everything_else() -> None:
     assert blend.weights_for(9, popularity=-0.5).tolist() == [1.5, 0.5 - 1.125, 0.25]
     assert blend.weights_for(9, ["popularity"], popularity=1.0).tolist() == [0, 0.5 + 0.75, 0.25]
     assert blend.weights.tolist() == [[1.5, 0.5, 0.25]]
+    unlearned = Blend(columns, (0,), np.array([[0.0, 0.5, 0.25]], np.float32))
+    assert unlearned.weights_for(9, ["collaborative"]).tolist() == [1, 0, 0]
     without = Blend(columns[:1], (0,), np.ones((1, 1), np.float32))
     assert without.weights_for(9, popularity=1.0).tolist() == [pytest.approx(1.0)]
