@@ -54,9 +54,10 @@ def next_item_arrays(
             arrays |= dense_arrays(f"next_item.{place}", log_lifts(transitions, taken, boost))
         return arrays
     strongest = strongest_transitions(feedback, taken, parameters, seed)
+    strongest.sort_indices()  # before its columns are shared
     for place, boost in enumerate(boosts):
-        lifted = strongest.copy()
-        lifted.data = log_lifts(strongest.data, taken[strongest.indices], boost)
+        lifts = log_lifts(strongest.data, taken[strongest.indices], boost)
+        lifted = csr_matrix((lifts, strongest.indices, strongest.indptr), shape=strongest.shape)
         arrays |= sparse_arrays(f"next_item.{place}", lifted)
     return arrays
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine
 
-from app.engine.arrays import BoolArray, RowArray
+from app.engine.arrays import BoolArray, FloatArray, RowArray
 from app.engine.artifact import Manifest, write_artifact
 from app.errors import Conflict
 from app.event_kinds import EventKinds
 from training.blend import HISTORY_SIZES, BlendParameters, learn_blend
 from training.catalogue import catalogue_arrays
-from training.content import fit_content
+from training.collaborative import Factors
+from training.content import ContentFit, fit_content
 from training.data import Snapshot
 from training.evaluate import measure_next_item
 from training.fit import Fit, Parameters, Report, fit_signals, report_nothing
@@ -100,16 +101,7 @@ def fit_release(
     """
     report("content", 0.0)
     content = fit_content([item.description for item in snapshot.items], parameters.content, parameters.seed)
-    split = hold_out_newest(snapshot.feedback, parameters.seed)
-    trial = fit_signals(snapshot, split.known, parameters, scale_top, report, content)
-    teaching = _teaching(split, parameters.seed)
-    with one_blas_thread():
-        weights = learn_blend(
-            trial.engine(), _part(split, teaching), _blend_parameters(scale_top), parameters.seed, report
-        )
-        report("evaluate", 0.0)
-        measured = trial.with_blend(HISTORY_SIZES, weights).engine()
-        metrics: dict[str, Any] = {"next_item": measure_next_item(measured, split, _measuring(teaching, 2_000))}
+    weights, metrics, factors = _learn_on_held_out(snapshot, content, parameters, scale_top, report)
     final = fit_signals(
         snapshot,
         snapshot.feedback,
@@ -117,7 +109,7 @@ def fit_release(
         scale_top,
         lambda _, share: report("refit", share * SIGNALS_SHARE),
         content,
-        trial.factors,
+        factors,
     )
     rating = fit_rating_model(
         snapshot.feedback,
@@ -129,6 +121,24 @@ def fit_release(
     if rating is not None and rating.left_out:
         metrics["rating"] = {"left_out": rating.left_out, "rmse": rating.rmse}
     return final.with_blend(HISTORY_SIZES, weights).with_rating(rating), metrics
+
+
+def _learn_on_held_out(
+    snapshot: Snapshot, content: ContentFit, parameters: Parameters, scale_top: float, report: Report
+) -> tuple[FloatArray, dict[str, Any], Factors | None]:
+    """The blend's weights, how well they do, and the factors that the refit may start from. The tables of this fit, which are
+    as large as those to come, are gone on return."""
+    split = hold_out_newest(snapshot.feedback, parameters.seed)
+    trial = fit_signals(snapshot, split.known, parameters, scale_top, report, content)
+    teaching = _teaching(split, parameters.seed)
+    with one_blas_thread():
+        weights = learn_blend(
+            trial.engine(), _part(split, teaching), _blend_parameters(scale_top), parameters.seed, report
+        )
+        report("evaluate", 0.0)
+        measured = trial.with_blend(HISTORY_SIZES, weights).engine()
+        metrics: dict[str, Any] = {"next_item": measure_next_item(measured, split, _measuring(teaching, 2_000))}
+    return weights, metrics, trial.factors
 
 
 def _blend_parameters(scale_top: float) -> BlendParameters:
