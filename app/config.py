@@ -29,7 +29,10 @@ class Settings(BaseSettings):
         description="A Postgres (14 or newer) to use; without it an embedded one is started under data_dir.",
     )
     database_pool_size: int = Field(
-        default=5, ge=1, le=200, description="Connections a worker keeps for writes and lists."
+        default=5,
+        ge=1,
+        le=200,
+        description="Connections a worker keeps for lists and batches, and as many for single writes.",
     )
     history_pool_size: int = Field(default=4, ge=1, le=200, description="Connections a worker keeps for histories.")
     database_statement_timeout_ms: int = Field(default=10_000, ge=100, description="Longest statement of a request.")

@@ -18,6 +18,7 @@ from app.config import Settings
 
 DRIVER = "postgresql+psycopg"
 RECONNECT_SECONDS = 0.5
+POOL_SECONDS = 5
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -47,42 +48,55 @@ def connect_options(statement_timeout_ms: int = 0) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """What a serving process holds: sessions for writes and lists, a pool of plain connections for histories."""
+    """What a serving process holds: sessions for batches and lists; plain connections, on which each statement is a
+    transaction, for histories and for single writes."""
 
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
     histories: AsyncConnectionPool[psycopg.AsyncConnection]
+    writes: AsyncConnectionPool[psycopg.AsyncConnection]
 
 
 @asynccontextmanager
 async def open_database(url: str, settings: Settings) -> AsyncGenerator[Database]:
-    """Open both pools without waiting for the server: a service may start before its database."""
+    """Open the pools without waiting for the server: a service may start before its database."""
     options = connect_options(settings.database_statement_timeout_ms)
     engine = create_async_engine(
         sqlalchemy_url(url),
         pool_size=settings.database_pool_size,
         max_overflow=0,
-        pool_timeout=5,
+        pool_timeout=POOL_SECONDS,
         connect_args=options,
         hide_parameters=True,  # errors are logged, and parameters name people
     )
-    histories: AsyncConnectionPool[psycopg.AsyncConnection] = AsyncConnectionPool(
-        driver_url(url),
-        kwargs=connect_options(settings.history_timeout_ms) | {"autocommit": True},
-        min_size=1,
-        max_size=settings.history_pool_size,
-        open=False,
-        name="histories",
-        # The pool would wait twice as long after each failed attempt, for minutes: let it give up at once, and try again when
-        # the next history is asked for.
-        reconnect_timeout=RECONNECT_SECONDS,
-    )
+    histories = _plain_pool(url, "histories", settings.history_pool_size, settings.history_timeout_ms)
+    writes = _plain_pool(url, "writes", settings.database_pool_size, settings.database_statement_timeout_ms)
     await histories.open(wait=False)
+    await writes.open(wait=False)
     try:
-        yield Database(engine, async_sessionmaker(engine, expire_on_commit=False), histories)
+        yield Database(engine, async_sessionmaker(engine, expire_on_commit=False), histories, writes)
     finally:
+        await writes.close()
         await histories.close()
         await engine.dispose()
+
+
+def _plain_pool(
+    url: str, name: str, size: int, statement_timeout_ms: int
+) -> AsyncConnectionPool[psycopg.AsyncConnection]:
+    """Connections of the driver itself; SQLAlchemy's take three times as long over a small statement."""
+    return AsyncConnectionPool(
+        driver_url(url),
+        kwargs=connect_options(statement_timeout_ms) | {"autocommit": True},
+        min_size=1,
+        max_size=size,
+        timeout=POOL_SECONDS,
+        open=False,
+        name=name,
+        # The pool would wait twice as long after each failed attempt, for minutes: let it give up at once, and try again when
+        # the next connection is asked for.
+        reconnect_timeout=RECONNECT_SECONDS,
+    )
 
 
 @contextmanager

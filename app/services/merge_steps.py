@@ -12,13 +12,12 @@ from typing import Any, LiteralString, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import Conflict, Unavailable
+from app.errors import Conflict
 
 Step = tuple[LiteralString, Mapping[str, Any]]
 T = TypeVar("T")
@@ -143,11 +142,9 @@ def lock_or_create_users(ids: Collection[str]) -> Steps[tuple[dict[str, int], se
 
 
 async def run_merge(session: AsyncSession, steps: Steps[T]) -> T:
-    """Run the merge in the session's transaction. Raises Unavailable where the database cannot be reached."""
-    connection = await (await session.connection()).get_raw_connection()
-    driver = cast("AsyncConnection[Any]", connection.driver_connection)
+    """Run the merge in the session's transaction."""
     try:
-        async with driver.cursor() as cursor:
+        async with (await driver_connection(session)).cursor() as cursor:
             cursor.adapters.register_dumper(Column, _ColumnDumper)
             step = next(steps)
             while True:
@@ -155,9 +152,12 @@ async def run_merge(session: AsyncSession, steps: Steps[T]) -> T:
                 step = steps.send(await cursor.fetchall())
     except StopIteration as end:
         return end.value
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        # SQLAlchemy, which would say so in its own words, is not asked here.
-        raise Unavailable("The database cannot be reached or is too slow now.") from error
+
+
+async def driver_connection(session: AsyncSession) -> AsyncConnection[Any]:
+    """The driver's connection under the session, in its transaction."""
+    connection = await (await session.connection()).get_raw_connection()
+    return cast("AsyncConnection[Any]", connection.driver_connection)
 
 
 def run_merge_sync(connection: Connection[Any], steps: Steps[T]) -> T:

@@ -9,12 +9,13 @@ The rules of time, for one write as for many (``app.services.rating_merge``):
   as well, and creates the user if need be, for it may have overtaken the rating that it takes back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self, cast
+from typing import Any, LiteralString, Self, cast
 
-from sqlalchemy import Row, TextClause, literal, select, text, tuple_
+from psycopg import AsyncConnection
+from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.config import Settings
@@ -72,18 +73,18 @@ class RatingWrite:
     rating: StoredRating | None
 
 
-# One round trip. The stored rating is locked before it is judged; the lock reads its newest version whatever the
-# snapshot says, and so does ON CONFLICT. What the snapshot cannot show, a user or rating that somebody else inserts
-# at this moment, leaves `written` empty: the same statement again then sees it. KEY SHARE holds off an erasure.
-_PUT = text(
-    f"""
-WITH item AS (SELECT key FROM items WHERE id = CAST(:item_id AS text) AND deleted_at IS NULL),
+# One round trip. Whoever writes ratings of a user locks the user first (``app.services.merge_steps``). The stored rating is
+# locked before it is judged; the lock reads its newest version whatever the snapshot says, and so does ON CONFLICT. What the
+# snapshot cannot show, a user or rating that somebody else inserts at this moment, leaves `written` empty: the same statement
+# again then sees it.
+_PUT: LiteralString = f"""
+WITH item AS (SELECT key FROM items WHERE id = %(item_id)s::text AND deleted_at IS NULL),
 known_user AS (
-    SELECT key FROM users WHERE id = CAST(:user_id AS text) AND EXISTS (SELECT FROM item) FOR NO KEY UPDATE
+    SELECT key FROM users WHERE id = %(user_id)s::text AND EXISTS (SELECT FROM item) FOR NO KEY UPDATE
 ),
 new_user AS (
     INSERT INTO users (id)
-    SELECT CAST(:user_id AS text) FROM item WHERE NOT EXISTS (SELECT FROM known_user)
+    SELECT %(user_id)s::text FROM item WHERE NOT EXISTS (SELECT FROM known_user)
     ON CONFLICT DO NOTHING RETURNING key
 ),
 stored AS MATERIALIZED (
@@ -92,8 +93,8 @@ stored AS MATERIALIZED (
     FOR UPDATE
 ),
 offered AS (
-    SELECT CAST(:value AS double precision) AS value, CAST(:rated_at AS timestamptz) IS NOT NULL AS timed,
-        coalesce(CAST(:rated_at AS timestamptz), CAST(:now AS timestamptz)) AS rated_at
+    SELECT %(value)s::float8 AS value, %(rated_at)s::timestamptz IS NOT NULL AS timed,
+        coalesce(%(rated_at)s::timestamptz, %(now)s::timestamptz) AS rated_at
 ),
 decided AS MATERIALIZED (SELECT *, {OUTCOME} AS outcome FROM offered LEFT JOIN stored ON true),
 written AS (
@@ -105,41 +106,39 @@ written AS (
     WHERE EXISTS (SELECT FROM stored)
     RETURNING value, rated_at
 )
-SELECT EXISTS (SELECT FROM item) AS item_known, outcome, stored_value, stored_at,
-    written.value AS written_value, written.rated_at AS written_at
+SELECT EXISTS (SELECT FROM item), outcome, stored_value, stored_at, written.value, written.rated_at
 FROM decided LEFT JOIN written ON true
 """  # noqa: S608 - OUTCOME is a constant of ours
-)
 
 # A deleted item counts here: what was said about it can still be taken back.
-_DELETE = text(
-    """
-WITH item AS (SELECT key FROM items WHERE id = CAST(:item_id AS text)),
+_DELETE: LiteralString = """
+WITH item AS (SELECT key FROM items WHERE id = %(item_id)s::text),
 known_user AS (
-    SELECT key FROM users WHERE id = CAST(:user_id AS text) AND EXISTS (SELECT FROM item) FOR NO KEY UPDATE
+    SELECT key FROM users WHERE id = %(user_id)s::text AND EXISTS (SELECT FROM item) FOR NO KEY UPDATE
 ),
 new_user AS (
     INSERT INTO users (id)
-    SELECT CAST(:user_id AS text) FROM item WHERE NOT EXISTS (SELECT FROM known_user)
+    SELECT %(user_id)s::text FROM item WHERE NOT EXISTS (SELECT FROM known_user)
     ON CONFLICT DO NOTHING RETURNING key
 ),
 written AS (
     INSERT INTO ratings AS rating (user_key, item_key, value, rated_at)
-    SELECT the_user.key, item.key, NULL, CAST(:now AS timestamptz)
+    SELECT the_user.key, item.key, NULL, %(now)s::timestamptz
     FROM item, (TABLE known_user UNION ALL TABLE new_user) AS the_user
     ON CONFLICT (user_key, item_key) DO UPDATE
     SET value = NULL, rated_at = greatest(rating.rated_at, excluded.rated_at)
     RETURNING 1
 )
-SELECT EXISTS (SELECT FROM item) AS item_known, EXISTS (SELECT FROM written) AS done
+SELECT EXISTS (SELECT FROM item), EXISTS (SELECT FROM written)
 """
-)
 
-_PLACEHOLDER = text("INSERT INTO items (id, title) VALUES (:item_id, :item_id) ON CONFLICT DO NOTHING")
+_PLACEHOLDER: LiteralString = (
+    "INSERT INTO items (id, title) VALUES (%(item_id)s::text, %(item_id)s::text) ON CONFLICT DO NOTHING"
+)
 
 
 async def put_rating(
-    session: AsyncSession,
+    connection: AsyncConnection[Any],
     *,
     user_id: str,
     item_id: str,
@@ -148,38 +147,41 @@ async def put_rating(
     now: datetime,
     rules: RatingRules,
 ) -> RatingWrite:
-    """Store one rating by the rules of time. InvalidInput for an unknown item, a value off the scale, a bad time."""
+    """Store one rating by the rules of time. InvalidInput for an unknown item, a value off the scale, a bad time.
+
+    One statement stores it whole, so that the connection may be one on which each is a transaction.
+    """
     offence = rules.offence(value, rated_at, now)
     if offence:
         raise InvalidInput("The rating cannot be accepted.", code=offence.code, errors=[offence])
     parameters = {"user_id": user_id, "item_id": item_id, "value": value, "rated_at": rated_at, "now": now}
     may_create_item = rules.create_placeholder_items
     for _ in range(_ATTEMPTS):
-        row = await _only_row(session, _PUT, parameters)
-        if not row.item_known:
+        found = await _only_row(connection, _PUT, parameters)
+        item_known, outcome, stored_value, stored_at, written_value, written_at = found
+        if not item_known:
             if not may_create_item:
                 raise unknown_item()
             # Once only: an item that was deleted stays deleted.
             may_create_item = False
-            await session.execute(_PLACEHOLDER, {"item_id": item_id})
-        elif row.outcome not in {"created", "updated"}:
-            held = row.stored_value is not None
-            rating = StoredRating(user_id, item_id, row.stored_value, row.stored_at) if held else None
-            return RatingWrite(row.outcome, rating)
-        elif row.written_at is not None:
-            return RatingWrite(row.outcome, StoredRating(user_id, item_id, row.written_value, row.written_at))
+            await connection.execute(_PLACEHOLDER, {"item_id": item_id})
+        elif outcome not in {"created", "updated"}:
+            held = stored_value is not None
+            return RatingWrite(outcome, StoredRating(user_id, item_id, stored_value, stored_at) if held else None)
+        elif written_at is not None:
+            return RatingWrite(outcome, StoredRating(user_id, item_id, written_value, written_at))
     raise Conflict("This rating is being written by too many others; send it again.", code="write_conflict")
 
 
-async def delete_rating(session: AsyncSession, *, user_id: str, item_id: str, now: datetime) -> None:
+async def delete_rating(connection: AsyncConnection[Any], *, user_id: str, item_id: str, now: datetime) -> None:
     """Take a rating back and leave a tombstone of the time of arrival, or of the rating where that is newer.
 
     Nothing happens for an unknown item: there is nothing to take back, and a late rating of it is refused.
     """
     parameters = {"user_id": user_id, "item_id": item_id, "now": now}
     for _ in range(_ATTEMPTS):
-        row = await _only_row(session, _DELETE, parameters)
-        if row.done or not row.item_known:
+        item_known, done = await _only_row(connection, _DELETE, parameters)
+        if done or not item_known:
             return
     raise Conflict("This rating is being written by too many others; send it again.", code="write_conflict")
 
@@ -244,5 +246,8 @@ def unknown_item() -> InvalidInput:
     return InvalidInput(detail, code="unknown_item", errors=[FieldError("/item_id", "unknown_item", detail)])
 
 
-async def _only_row(session: AsyncSession, statement: TextClause, parameters: dict[str, Any]) -> Row[Any]:
-    return (await session.execute(statement, parameters)).one()
+async def _only_row(
+    connection: AsyncConnection[Any], statement: LiteralString, parameters: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    (row,) = await (await connection.execute(statement, parameters)).fetchall()
+    return row

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from app.db import connect_options, sqlalchemy_url
 from app.services import ratings
-from app.services.merge_steps import Steps, run_merge_sync
+from app.services.merge_steps import Steps, driver_connection, run_merge_sync
 from app.services.rating_merge import Outcome, RatingRow, merge_ratings_sync, merge_steps
 from app.services.ratings import RatingRules
 
@@ -57,7 +57,13 @@ async def together(*writes: Awaitable[object]) -> list[object]:
 async def post(engine: AsyncEngine, user: str, item: str, value: float, rated_at: datetime | None) -> str:
     async with transaction(engine) as session:
         written = await ratings.put_rating(
-            session, user_id=user, item_id=item, value=value, rated_at=rated_at, now=NOW, rules=RULES
+            await driver_connection(session),
+            user_id=user,
+            item_id=item,
+            value=value,
+            rated_at=rated_at,
+            now=NOW,
+            rules=RULES,
         )
         await asyncio.sleep(random.uniform(0, 0.003))  # noqa: S311 - any shuffling does
     return written.outcome
@@ -108,7 +114,13 @@ async def test_a_write_that_waited_is_judged_by_what_it_waited_for(engine: Async
                 await post(engine, user, item, 3, at(-60))
             async with transaction(engine) as holder:
                 await ratings.put_rating(
-                    holder, user_id=user, item_id=item, value=1, rated_at=first, now=NOW, rules=RULES
+                    await driver_connection(holder),
+                    user_id=user,
+                    item_id=item,
+                    value=1,
+                    rated_at=first,
+                    now=NOW,
+                    rules=RULES,
                 )
                 waiting = asyncio.create_task(write(engine, user, item, 2, second))
                 await asyncio.sleep(0.1)

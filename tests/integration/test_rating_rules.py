@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import FieldError, InvalidInput, NotFound
 from app.services import ratings
+from app.services.merge_steps import driver_connection
 from app.services.ratings import RatingRules, StoredRating
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +39,13 @@ async def add_item(session: AsyncSession, item_id: str = "film") -> None:
 
 async def put_one(session: AsyncSession, user: str, value: float, rated_at: datetime | None, now: datetime) -> str:
     written = await ratings.put_rating(
-        session, user_id=user, item_id="film", value=value, rated_at=rated_at, now=now, rules=RULES
+        await driver_connection(session),
+        user_id=user,
+        item_id="film",
+        value=value,
+        rated_at=rated_at,
+        now=now,
+        rules=RULES,
     )
     stored = await held(session, user)
     assert written.rating == (None if stored is None or stored[0] is None else StoredRating(user, "film", *stored))
@@ -129,7 +136,7 @@ async def test_a_delete_leaves_a_tombstone_that_holds_against_a_late_retry(
             text("INSERT INTO ratings SELECT u.key, i.key, :value, :rated_at FROM users u, items i"),
             {"value": stored[0], "rated_at": stored[1]},
         )
-    await ratings.delete_rating(session, user_id="ada", item_id="film", now=NOW)
+    await ratings.delete_rating(await driver_connection(session), user_id="ada", item_id="film", now=NOW)
     assert await held(session, "ada") == (None, left)
     assert await put(session, "ada", 3, stored[1] if stored else at(-1), at(1)) == "stale"
     assert await held(session, "ada") == (None, left)
@@ -139,7 +146,7 @@ async def test_a_delete_leaves_a_tombstone_that_holds_against_a_late_retry(
 
 
 async def test_a_delete_of_an_unknown_item_leaves_nothing(session: AsyncSession) -> None:
-    await ratings.delete_rating(session, user_id="ada", item_id="film", now=NOW)
+    await ratings.delete_rating(await driver_connection(session), user_id="ada", item_id="film", now=NOW)
     assert (await session.execute(text("SELECT count(*) FROM users"))).scalar() == 0
 
 
@@ -150,12 +157,18 @@ async def test_the_rating_of_a_deleted_item_is_refused_but_can_be_taken_back(ses
     for rules in (RULES, PLACEHOLDERS):
         with pytest.raises(InvalidInput) as refused:
             await ratings.put_rating(
-                session, user_id="ada", item_id="film", value=3, rated_at=None, now=NOW, rules=rules
+                await driver_connection(session),
+                user_id="ada",
+                item_id="film",
+                value=3,
+                rated_at=None,
+                now=NOW,
+                rules=rules,
             )
         assert refused.value.code == "unknown_item"
         [result] = await ratings.put_ratings(session, [("ada", "film", 3, None)], now=NOW, rules=rules)
         assert (result,) == refused.value.errors
-    await ratings.delete_rating(session, user_id="ada", item_id="film", now=NOW)
+    await ratings.delete_rating(await driver_connection(session), user_id="ada", item_id="film", now=NOW)
     assert await held(session, "ada") == (None, NOW)
 
 
@@ -175,7 +188,13 @@ async def test_placeholder_items_are_made_once_and_titled_by_their_id(session: A
     rows = [("ada", "x", 3.0, None), ("bob", "x", 3.0, None), ("ada", "y", 3.0, None)]
     assert await ratings.put_ratings(session, rows, now=NOW, rules=PLACEHOLDERS) == ["created"] * 3
     one = await ratings.put_rating(
-        session, user_id="ada", item_id="z", value=3, rated_at=None, now=NOW, rules=PLACEHOLDERS
+        await driver_connection(session),
+        user_id="ada",
+        item_id="z",
+        value=3,
+        rated_at=None,
+        now=NOW,
+        rules=PLACEHOLDERS,
     )
     assert one.outcome == "created"
     found = await session.execute(text("SELECT id, title FROM items ORDER BY id"))
@@ -199,7 +218,13 @@ async def test_what_no_rating_can_be_is_refused_alone_and_in_a_batch(
     await add_item(session)
     with pytest.raises(InvalidInput) as refused:
         await ratings.put_rating(
-            session, user_id="ada", item_id="film", value=value, rated_at=rated_at, now=NOW, rules=RULES
+            await driver_connection(session),
+            user_id="ada",
+            item_id="film",
+            value=value,
+            rated_at=rated_at,
+            now=NOW,
+            rules=RULES,
         )
     [result] = await ratings.put_ratings(session, [("ada", "film", value, rated_at)], now=NOW, rules=RULES)
     assert refused.value.code == code
@@ -285,13 +310,19 @@ async def test_any_history_ends_as_the_model_of_the_rules_says(session: AsyncSes
     for kind, minute, what in history:
         now = at(minute)
         if kind == "delete":
-            await ratings.delete_rating(session, user_id=user, item_id=what, now=now)
+            await ratings.delete_rating(await driver_connection(session), user_id=user, item_id=what, now=now)
             model.delete(what, now)
         elif kind == "put":
             item, value, when = what
             rated_at = None if when is None else at(when)
             written = await ratings.put_rating(
-                session, user_id=user, item_id=item, value=value, rated_at=rated_at, now=now, rules=LENIENT
+                await driver_connection(session),
+                user_id=user,
+                item_id=item,
+                value=value,
+                rated_at=rated_at,
+                now=now,
+                rules=LENIENT,
             )
             assert written.outcome == model.put(item, value, rated_at, now)
         else:

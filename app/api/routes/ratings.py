@@ -10,7 +10,7 @@ from fastapi import Path, Query, Response
 from pydantic import TypeAdapter
 
 from app.api.batches import batch_outcomes, read_rows
-from app.api.deps import NowDep, SessionDep, SettingsDep
+from app.api.deps import NowDep, Services, ServicesDep, SessionDep, SettingsDep
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
@@ -27,7 +27,7 @@ from app.api.schemas.ratings import (
 )
 from app.errors import FieldError, InvalidInput
 from app.services import ratings
-from app.services.ratings import RatingRules, RatingWrite
+from app.services.ratings import RatingRules
 
 router = Router(prefix="/v1", tags=["Ratings"])
 UserIdPath = Annotated[ExternalId, Path(examples=["ada"])]
@@ -42,21 +42,12 @@ _COUNTED = ("created", "updated", "unchanged", "stale", "superseded", "rejected"
 _ROWS = TypeAdapter(list[RatingIn])
 
 
-@router.post("/ratings", operation_id="post_rating", summary="Store one rating", responses=_CREATED)
-async def post_rating(
-    body: RatingIn, response: Response, session: SessionDep, now: NowDep, settings: SettingsDep
-) -> WrittenRating:
+@router.post(
+    "/ratings", operation_id="post_rating", summary="Store one rating", response_model=WrittenRating, responses=_CREATED
+)
+async def post_rating(body: RatingIn, services: ServicesDep) -> Response:
     """Create or replace a user's rating of an item. The newest wins; the user is created if need be."""
-    written = await ratings.put_rating(
-        session,
-        user_id=body.user_id,
-        item_id=body.item_id,
-        value=body.value,
-        rated_at=body.rated_at,
-        now=now,
-        rules=RatingRules.of(settings),
-    )
-    return _answer(written, response)
+    return await _put(services, body.user_id, body.item_id, body)
 
 
 @router.post(
@@ -96,45 +87,45 @@ async def get_rating(user_id: UserIdPath, item_id: ItemIdPath, session: SessionD
     return RatingOut.of(await ratings.get_rating(session, user_id=user_id, item_id=item_id))
 
 
-@router.put(_ADDRESS, operation_id="put_rating", summary="Store the rating at an address", responses=_CREATED)
-async def put_rating(
-    user_id: UserIdPath,
-    item_id: ItemIdPath,
-    body: RatingValue,
-    response: Response,
-    session: SessionDep,
-    now: NowDep,
-    settings: SettingsDep,
-) -> WrittenRating:
+@router.put(
+    _ADDRESS,
+    operation_id="put_rating",
+    summary="Store the rating at an address",
+    response_model=WrittenRating,
+    responses=_CREATED,
+)
+async def put_rating(user_id: UserIdPath, item_id: ItemIdPath, body: RatingValue, services: ServicesDep) -> Response:
     """The same as posting it."""
     try:
-        written = await ratings.put_rating(
-            session,
-            user_id=user_id,
-            item_id=item_id,
-            value=body.value,
-            rated_at=body.rated_at,
-            now=now,
-            rules=RatingRules.of(settings),
-        )
+        return await _put(services, user_id, item_id, body)
     except InvalidInput as error:
         # The service names the field; here that one is part of the address.
         errors = [replace(each, pointer=each.pointer.replace("/item_id", "/path/item_id")) for each in error.errors]
         raise InvalidInput(error.detail, code=error.code, errors=errors) from error
-    return _answer(written, response)
 
 
 @router.delete(_ADDRESS, operation_id="delete_rating", summary="Take a rating back", status_code=204)
-async def delete_rating(user_id: UserIdPath, item_id: ItemIdPath, session: SessionDep, now: NowDep) -> None:
+async def delete_rating(user_id: UserIdPath, item_id: ItemIdPath, services: ServicesDep) -> None:
     """Delete the rating if there is one. Any rating with an earlier `rated_at` that arrives later is stale."""
-    await ratings.delete_rating(session, user_id=user_id, item_id=item_id, now=now)
+    async with services.database.writes.connection() as connection:
+        await ratings.delete_rating(connection, user_id=user_id, item_id=item_id, now=services.now())
 
 
-def _answer(written: RatingWrite, response: Response) -> WrittenRating:
-    if written.outcome == "created":
-        response.status_code = 201
-    rating = None if written.rating is None else RatingOut.of(written.rating)
-    return WrittenRating.model_validate({"outcome": written.outcome, "rating": rating})
+async def _put(services: Services, user_id: str, item_id: str, rating: RatingIn | RatingValue) -> Response:
+    """Store one rating on a connection of its own kind: each of its statements is a transaction."""
+    async with services.database.writes.connection() as connection:
+        written = await ratings.put_rating(
+            connection,
+            user_id=user_id,
+            item_id=item_id,
+            value=rating.value,
+            rated_at=rating.rated_at,
+            now=services.now(),
+            rules=RatingRules.of(services.settings),
+        )
+    # Not through the response model, which takes longer than the answer is worth.
+    body = orjson.dumps({"outcome": written.outcome, "rating": written.rating}, option=orjson.OPT_UTC_Z)
+    return Response(body, 201 if written.outcome == "created" else 200, media_type="application/json")
 
 
 def _position(cursor: str) -> tuple[datetime, str]:
