@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from app.engine.arrays import DoubleArray
+from app.engine.arrays import DoubleArray, RowArray
 
 RESAMPLES = 1_000
 CONFIDENCE = 0.95
@@ -25,15 +25,29 @@ class Figure:
     high: float | None = None
 
 
-def bootstrap_interval(values: DoubleArray, seed: int) -> tuple[float, float]:
-    """The percentile interval of the mean of ``values``, one a user, shape ``(n,)``: users are drawn again with replacement
-    (Efron 1979). Raises ``ValueError`` for no values."""
+def bootstrap_intervals(
+    values: DoubleArray, weights: DoubleArray, users: RowArray, seed: int
+) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
+    """Weighted means of the columns of ``values`` and their percentile intervals: three arrays of shape ``(m,)``.
+
+    Users are drawn again with replacement (Efron 1979), each with all their rows; the same draws serve every column. ``values``
+    has shape ``(n, m)``, ``weights`` ``(n,)``, and ``users`` ``(n,)`` says whose each row is. Raises ``ValueError`` for no rows.
+    """
     if len(values) == 0:
         raise ValueError("no users, no interval")
+    _, owners = np.unique(users, return_inverse=True)
+    n_users = int(owners.max()) + 1
+    order = np.argsort(owners, kind="stable")
+    firsts = np.searchsorted(owners[order], np.arange(n_users))
+    sums = np.add.reduceat(values[order] * weights[order, None], firsts, axis=0)
+    totals = np.add.reduceat(weights[order], firsts)
     rng = np.random.default_rng(seed)
-    means = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(RESAMPLES)])
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+    means = np.empty((RESAMPLES, values.shape[1]))
+    for resample in means:
+        times = np.bincount(rng.integers(0, n_users, n_users), minlength=n_users).astype(np.float64)
+        resample[:] = (times @ sums) / (times @ totals)
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+    return sums.sum(axis=0) / totals.sum(), low, high
 
 
 def to_json(figures: Iterable[Figure]) -> str:
@@ -42,10 +56,10 @@ def to_json(figures: Iterable[Figure]) -> str:
 
 
 def to_table(figures: Sequence[Figure], metrics: Sequence[str], part: str) -> str:
-    """A table of one slice: rankers down, metrics across; the interval stands behind the first metric."""
+    """A table of one slice: rankers down, metrics across; the half-width of the interval stands behind each value."""
     rankers = list(dict.fromkeys(figure.ranker for figure in figures if figure.slice == part))
     found = {(figure.ranker, figure.metric): figure for figure in figures if figure.slice == part}
-    width = max([len(ranker) for ranker in rankers], default=0) + 2
+    width = max([len(part), *map(len, rankers)]) + 2
     lines = [part.ljust(width) + "".join(metric.rjust(16) for metric in metrics)]
     for ranker in rankers:
         cells = [found.get((ranker, metric)) for metric in metrics]

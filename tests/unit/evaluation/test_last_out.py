@@ -1,48 +1,48 @@
 """The whole protocol on a small world in which the next item can be known."""
 
-import numpy as np
+import pytest
+from small_worlds import chain_of_items, figure, setting_of, sound
 
-from app.engine.terms import Description
-from training.collaborative import AlsParameters
-from training.content import ContentParameters
-from training.data import Feedback, ItemRecord, Snapshot
 from training.evaluation.figures import Figure
 from training.evaluation.last_out import evaluate_last_out
-from training.fit import Parameters
-from training.item_to_item import EaseParameters
 
-N_ITEMS, N_USERS, LENGTH = 40, 120, 12
+RANKERS = {
+    "blend", "collaborative", "item_to_item", "next_item", "content", "popularity", "random",
+    "users by cosine", "users by Pearson", "users by Jaccard",
+}  # fmt: skip
 
 
-def chain_of_items() -> Snapshot:
-    """Everybody takes the items in a circle, each from another beginning: the next item follows from the last."""
-    users = np.repeat(np.arange(N_USERS), LENGTH)
-    items = (np.repeat(np.arange(N_USERS) * 7, LENGTH) + np.tile(np.arange(LENGTH), N_USERS)) % N_ITEMS
-    times = np.tile(np.arange(LENGTH), N_USERS).astype(np.float64)
-    values = np.where(items % 2, 5.0, 4.0).astype(np.float32)
-    records = [
-        ItemRecord(i, f"{i:02}".encode(), Description(f"title {i}", categories=[str(i % 4)])) for i in range(N_ITEMS)
+@pytest.fixture(scope="module")
+def figures() -> list[Figure]:
+    return evaluate_last_out(setting_of(chain_of_items()))
+
+
+def test_the_blend_learns_what_comes_next_and_chance_does_not(figures: list[Figure]) -> None:
+    assert figure(figures, "blend", "full HR@10") > 0.95
+    assert figure(figures, "next_item", "full NDCG@10") > 0.9
+    assert figure(figures, "random", "full HR@10") < 0.6
+    # With no more than 99 others, sampling leaves none out.
+    assert figure(figures, "random", "HR@10") == pytest.approx(figure(figures, "random", "full HR@10"))
+    assert {f.ranker for f in figures} == RANKERS
+    assert sound(figures)
+
+
+def test_the_slices_are_those_of_targets_and_of_history_lengths(figures: list[Figure]) -> None:
+    assert [*dict.fromkeys(f.slice for f in figures)] == [
+        "all", "target liked", "history 0", "history 1-4", "history 5-19",
+    ]  # fmt: skip
+    assert figure(figures, "next_item", "full HR@10", "history 1-4") > 0.9
+    assert figure(figures, "next_item", "full HR@10", "history 0") == 0
+
+
+def test_the_cost_of_the_fit_is_told(figures: list[Figure]) -> None:
+    costs = {f.metric: f.value for f in figures if f.metric.startswith("fit ")}
+    assert costs.keys() == {"fit seconds", "fit processor seconds", "fit peak MB"}
+    assert all(value > 0 for value in costs.values())
+
+
+def test_the_same_data_gives_the_same_figures(figures: list[Figure]) -> None:
+    again = evaluate_last_out(setting_of(chain_of_items()))
+    assert [f for f in again if not f.metric.startswith("fit ")] == [
+        f for f in figures if not f.metric.startswith("fit ")
     ]
-    return Snapshot(records, Feedback.ordered(N_USERS, users, items, values, times))
-
-
-def figure(figures: list[Figure], ranker: str, metric: str) -> float:
-    return next(f.value for f in figures if (f.ranker, f.slice, f.metric) == (ranker, "all", metric))
-
-
-def test_the_blend_learns_what_comes_next_and_chance_does_not() -> None:
-    parameters = Parameters(
-        als=AlsParameters(factors=8, iterations=4, regularisation=2.0),
-        ease=EaseParameters(penalty=5.0),
-        content=ContentParameters(width=8),
-    )
-    figures = evaluate_last_out(chain_of_items(), parameters, 5.0)
-    assert figure(figures, "blend", "HR@10") > 0.95
-    assert figure(figures, "next_item", "NDCG@10") > 0.9
-    assert figure(figures, "random", "HR@10") < 0.6
-    assert {f.ranker for f in figures} == {
-        "blend", "collaborative", "item_to_item", "next_item", "content", "popularity", "random",
-    }  # fmt: skip
-    assert all(f.low is None or f.low <= f.value <= (f.high or 0) for f in figures)
-    assert not any(f.slice == "disliked (2 and less)" for f in figures)
-    assert figures == evaluate_last_out(chain_of_items(), parameters, 5.0)
