@@ -16,8 +16,7 @@ from psycopg.rows import dict_row
 from app.db import driver_url
 from training.lock import TRAINING_LOCK
 
-SLOW = 10**8
-"""More iterations than any test waits for."""
+Fit = Literal["real", "quick", "endless"]
 WITHIN_SECONDS = 120.0
 
 
@@ -29,11 +28,9 @@ class Workers:
         self.artifacts = artifacts
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(
-        self, iterations: int | None = None, *, schedule: str = "", new_ratings: int = 0
-    ) -> subprocess.Popen[bytes]:
+    def start(self, fit: Fit = "quick", *, schedule: str = "", new_ratings: int = 0) -> subprocess.Popen[bytes]:
         command = [sys.executable, str(Path(__file__).with_name("slow_worker.py")), self.url, str(self.artifacts)]
-        arguments = [str(iterations or ""), schedule, str(new_ratings)]
+        arguments = [fit, schedule, str(new_ratings)]
         process = subprocess.Popen([*command, *arguments], start_new_session=True)
         self.processes.append(process)
         return process

@@ -3,7 +3,7 @@
 import multiprocessing.connection
 import signal
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,15 +76,6 @@ class FitProcess:
         return f"The process that fits {how}."
 
 
-@contextmanager
-def start_fit(task: FitTask) -> Generator[FitProcess]:
-    """A process that carries out ``task``, and has ended when the block is left."""
-    answers, sending = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    with answers, sending, child_process(fit_and_answer, task, sending, name="medley fit") as process:
-        sending.close()  # the child has its own end, so that ours says when that one is closed
-        yield FitProcess(process, answers)
-
-
 def fit_and_answer(task: FitTask, answers: Any) -> None:
     """What the child does: build the artifact and answer where it is, or why it is not."""
     try:
@@ -108,3 +99,12 @@ def fit_and_answer(task: FitTask, answers: Any) -> None:
         answers.send(Failure(error.code, error.detail))
     except Exception as error:  # noqa: BLE001 - it goes to the parent, which logs it
         answers.send(Failure(MedleyError.code, type(error).__name__, traceback.format_exc()))
+
+
+@contextmanager
+def start_fit(task: FitTask, fit: Callable[[FitTask, Any], None] = fit_and_answer) -> Generator[FitProcess]:
+    """A process in which ``fit`` carries out ``task``, and which has ended when the block is left."""
+    answers, sending = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    with answers, sending, child_process(fit, task, sending, name="medley fit") as process:
+        sending.close()  # the child has its own end, so that ours says when that one is closed
+        yield FitProcess(process, answers)
