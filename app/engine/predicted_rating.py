@@ -28,6 +28,23 @@ class RatingReading:
 
 
 @dataclass(frozen=True, slots=True)
+class RatingScale:
+    """The lowest and the highest rating that can be given."""
+
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """Expected ratings and the ends of their intervals, each ``(r,)``, on the scale."""
+
+    stars: DoubleArray
+    lows: DoubleArray
+    highs: DoubleArray
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """Expected ratings and standard deviations of what will be given, both ``(r,)``, in stars, whatever the ends of the scale."""
 
@@ -125,13 +142,15 @@ class RatingPredictor:
         spread = np.sqrt(variances.mean(axis=0) + means.var(axis=0))
         return Expected(self.reading.mean + self.reading.unit * means.mean(axis=0), self.reading.unit * spread)
 
-    def interval(self, expected: Expected) -> tuple[DoubleArray, DoubleArray]:
-        """The ends ``(r,)`` of the intervals."""
+    def on_scale(self, expected: Expected, scale: RatingScale) -> Predicted:
+        """The same as stars and intervals, cut off at the ends of the scale: what can be given is inside as often as before."""
         reading = self.reading
-        return (
-            expected.means + reading.low * expected.deviations,
-            expected.means + reading.high * expected.deviations,
-        )
+        ends = (expected.means + end * expected.deviations for end in (0.0, reading.low, reading.high))
+        return Predicted(*(np.clip(each, scale.lowest, scale.highest) for each in ends))
+
+    def predict(self, rows: RowArray, values: DoubleArray, wanted: RowArray, scale: RatingScale) -> Predicted:
+        """What a user who gave ``values`` to ``rows``, both ``(h,)``, would give the ``wanted`` items ``(r,)``."""
+        return self.on_scale(self.expect(self.fold_in(rows, values), wanted), scale)
 
     def _of_rated(self, user: FoldedUser, rows: RowArray) -> tuple[DoubleArray, DoubleArray]:
         """Means and variances ``(S, r)``, without the noise."""

@@ -40,13 +40,14 @@ RELATED = Reason("related_to_history", "Goes with what you have rated or done")
 
 @dataclass(frozen=True, slots=True)
 class ListedItem:
-    """One item of a list; ``card`` is JSON. Reasons and contributions are there when asked for."""
+    """One item of a list; ``card`` is JSON. Reasons, contributions and the predicted rating are there when asked for."""
 
     item_id: str
     score: float
     card: bytes
     reasons: Sequence[Reason] | None = None
     contributions: dict[str, float] | None = None
+    predicted_rating: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Annotated
 
 from fastapi import Path, Response
@@ -13,10 +12,11 @@ from app.api.posted_history import check_history, posted_user
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.lists import HistoryIn, PersonalListQuery, RankedList, render_list
-from app.errors import Unavailable
+from app.api.user_feedback import read_user_feedback, scale_of
 from app.event_kinds import EventKinds
-from app.services.history import UserFeedback, know_user, read_feedback
+from app.services.history import know_user
 from app.services.popular import popular_or_nothing
+from app.services.predictions import with_predictions
 from app.services.recommendations import ItemList, ListRequest, recommend
 
 router = Router(prefix="/v1", tags=["Recommendations"])
@@ -37,7 +37,7 @@ async def get_recommendations(
     """The best unseen items, ranked for what the user has rated and done up to this moment. Who has done nothing yet, or is not
     known at all, gets what is popular, and `fallback` says so."""
     now = services.now()
-    feedback, degraded = await _read_feedback(services, user_id, now)
+    feedback, degraded = await read_user_feedback(services, user_id, now)
     serving = services.live.serving
     if serving is None:
         return await _without_release(services, request, now, feedback.all_seen_keys, degraded)
@@ -45,6 +45,8 @@ async def get_recommendations(
     user = know_user(feedback, serving.catalogue, mean, kinds)
     with services.metrics.ranking():
         listed = recommend(serving, user, request, now=now, degraded=degraded)
+        if request.explain:
+            listed = with_predictions(serving, user, listed, scale_of(services.settings))
     return _answer(services, listed, now)
 
 
@@ -70,24 +72,9 @@ async def recommend_for_history(
     user = posted_user(body, serving.catalogue, mean, kinds, now)
     with services.metrics.ranking():
         listed = recommend(serving, user, request, now=now)
+        if request.explain:
+            listed = with_predictions(serving, user, listed, scale_of(services.settings))
     return _answer(services, listed, now)
-
-
-async def _read_feedback(services: Services, user_id: str, now: datetime) -> tuple[UserFeedback, tuple[str, ...]]:
-    """What the user has rated and done, and what was missing: without the database everybody is a newcomer."""
-    try:
-        database, settings = services.database, services.settings
-        read = partial(
-            read_feedback,
-            database.histories,
-            user_id,
-            settings.history_timeout_ms,
-            kinds=settings.event_kinds,
-            now=now,
-        )
-        return await services.histories.run(read), ()
-    except Unavailable:
-        return UserFeedback.nothing(), ("database",)
 
 
 def _without_posted(request: ListRequest, body: HistoryIn, kinds: EventKinds) -> ListRequest:

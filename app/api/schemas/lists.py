@@ -21,6 +21,7 @@ SHAWSHANK_LIST: dict[str, Any] = {
             "item_id": "318",
             "rank": 1,
             "score": 1.83,
+            "predicted_rating": 4.61,
             "item": {
                 "title": "The Shawshank Redemption",
                 "categories": ["Crime", "Drama"],
@@ -70,13 +71,18 @@ class ReasonOut(Answer):
 
 
 class RankedItem(Answer):
-    """One item of a list. `reasons` and `contributions` are there with `explain=true`; contributions add up to `score`."""
+    """One item of a list. `predicted_rating`, `reasons` and `contributions` are there with `explain=true`; contributions add up
+    to `score`."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     item_id: str
     rank: int
     score: float
+    predicted_rating: float | None = Field(
+        default=None,
+        description="In personal lists with `explain=true`: the rating the user would give; null where there are no ratings.",
+    )
     item: Card
     reasons: list[ReasonOut] = Field(default=[], description="With `explain=true`.")
     contributions: dict[SignalName, float] = Field(default={}, description="With `explain=true`.")
@@ -139,7 +145,10 @@ async def read_filters(
 
 
 LimitQuery = Annotated[Limit, Query()]
-ExplainQuery = Annotated[QueryFlag, Query(description="Say why: adds `reasons` and `contributions`.")]
+ExplainQuery = Annotated[
+    QueryFlag,
+    Query(description="Say why: adds `reasons` and `contributions`, and in personal lists `predicted_rating`."),
+]
 DiversityQuery = Annotated[
     QueryNumber,
     Query(
@@ -196,6 +205,8 @@ def _ranked(item: ListedItem, rank: int) -> dict[str, Any]:
         "score": item.score,
         "item": orjson.Fragment(item.card),
     }
+    if item.predicted_rating is not None:
+        ranked["predicted_rating"] = item.predicted_rating
     if item.reasons is not None:
         ranked["reasons"] = [_reason(reason) for reason in item.reasons]
     if item.contributions is not None:

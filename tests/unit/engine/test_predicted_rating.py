@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.engine.arrays import DoubleArray
-from app.engine.predicted_rating import RatingPredictor, RatingReading, RatingSamples
+from app.engine.predicted_rating import RatingPredictor, RatingReading, RatingSamples, RatingScale
 from app.errors import ArtifactRejected
 
 N, S, D = 12, 3, 4
@@ -75,12 +75,18 @@ def test_a_user_without_ratings_is_anybody() -> None:
     assert np.allclose(user.covariances, np.linalg.inv(samples.user_precisions))
 
 
-def test_the_interval_reaches_from_low_to_high_deviations_off_the_mean() -> None:
+def test_the_interval_reaches_from_low_to_high_deviations_off_the_mean_and_stays_on_the_scale() -> None:
     predictor = RatingPredictor(made_samples(), READING)
-    expected = predictor.expect(predictor.fold_in(np.array([1]), np.array([4.0])), np.arange(N))
-    lows, highs = predictor.interval(expected)
-    assert np.allclose((lows - expected.means) / expected.deviations, -1.4)
-    assert np.allclose((highs - expected.means) / expected.deviations, 1.2)
+    rows, values = np.array([1]), np.array([4.0])
+    expected = predictor.expect(predictor.fold_in(rows, values), np.arange(N))
+    free = predictor.predict(rows, values, np.arange(N), RatingScale(-100.0, 100.0))
+    assert np.array_equal(free.stars, expected.means)
+    assert np.allclose((free.lows - expected.means) / expected.deviations, -1.4)
+    assert np.allclose((free.highs - expected.means) / expected.deviations, 1.2)
+    cut = predictor.predict(rows, values, np.arange(N), RatingScale(3.0, 4.0))
+    assert np.array_equal(cut.stars, np.clip(free.stars, 3.0, 4.0))
+    assert cut.lows.min() == 3.0
+    assert cut.highs.max() == 4.0
 
 
 def test_an_item_that_nobody_has_rated_is_any_item() -> None:

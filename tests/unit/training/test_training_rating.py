@@ -9,6 +9,7 @@ from made_data import SMALL as SMALL_SIGNALS
 from made_data import checkerboard
 
 from app.engine.assembly import build_predictor, read_configuration
+from app.engine.predicted_rating import RatingScale
 from app.errors import ArtifactRejected
 from training.data import Feedback
 from training.fit import fit_signals
@@ -92,11 +93,9 @@ def test_a_handful_of_ratings_is_enough_not_to_fail(count: int) -> None:
     fit = fit_rating_model(few, 9, RatingParameters(), seed=1)
     assert fit is not None
     predictor = fit.predictor()
-    expected = predictor.expect(predictor.fold_in(few.items, few.values.astype(np.float64)), np.arange(9))
-    lows, highs = predictor.interval(expected)
-    assert np.isfinite(lows).all()
-    assert (lows < expected.means).all()
-    assert (highs > expected.means).all()
+    predicted = predictor.predict(few.items, few.values.astype(np.float64), np.arange(9), RatingScale(0.5, 10.0))
+    assert (predicted.lows < predicted.stars).all()
+    assert (predicted.stars < predicted.highs).all()
 
 
 def test_items_without_ratings_have_no_vectors_of_their_own() -> None:

@@ -1,0 +1,32 @@
+"""What a user has rated and done, as every personal answer reads it."""
+
+from datetime import datetime
+from functools import partial
+
+from app.api.deps import Services
+from app.config import Settings
+from app.engine.predicted_rating import RatingScale
+from app.errors import Unavailable
+from app.services.history import UserFeedback, read_feedback
+
+
+def scale_of(settings: Settings) -> RatingScale:
+    """The scale that ratings are given on."""
+    return RatingScale(settings.rating_min, settings.rating_max)
+
+
+async def read_user_feedback(services: Services, user_id: str, now: datetime) -> tuple[UserFeedback, tuple[str, ...]]:
+    """What the user has rated and done, and what was missing: without the database everybody is a newcomer."""
+    try:
+        database, settings = services.database, services.settings
+        read = partial(
+            read_feedback,
+            database.histories,
+            user_id,
+            settings.history_timeout_ms,
+            kinds=settings.event_kinds,
+            now=now,
+        )
+        return await services.histories.run(read), ()
+    except Unavailable:
+        return UserFeedback.nothing(), ("database",)
