@@ -7,12 +7,13 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import LiteralString
 
 import psycopg
+from sqlalchemy.engine import make_url
 
 from app import migrations
 from app.config import Settings
@@ -21,6 +22,8 @@ from app.errors import ConfigurationError
 from app.postgres import database_url, server_home
 from benchmarks.data import MOVIELENS_1M, DataSet, Size, generated_data, given_data
 from benchmarks.processes import MEDLEY, START_SECONDS, MeasurementFailed, Run, Server, run_command, run_server
+
+ANOTHER: LiteralString = "medley_bench_another"
 
 
 @dataclass
@@ -43,6 +46,10 @@ class Workspace:
         """The import of the data, done once."""
         return self._medley("import", "movielens", str(self.data.path))
 
+    def import_tmdb(self, file: Path, *, min_votes: int) -> Run:
+        """The import of a file of TMDB."""
+        return self._medley("import", "tmdb", str(file), "--min-votes", str(min_votes))
+
     @cached_property
     def trained(self) -> Run:
         """The training on it, done once."""
@@ -59,6 +66,18 @@ class Workspace:
         """The first column of what a query finds."""
         with psycopg.connect(driver_url(self.url)) as connection:
             return [str(row[0]) for row in connection.execute(query)]
+
+    @contextmanager
+    def another_database(self) -> Generator["Workspace"]:
+        """The same, but for an empty database, which is dropped afterwards."""
+        url = make_url(driver_url(self.url)).set(database=ANOTHER).render_as_string(hide_password=False)
+        with psycopg.connect(driver_url(self.url), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {ANOTHER} TEMPLATE template0")
+            try:
+                _prepare(url)
+                yield replace(self, url=url)
+            finally:
+                connection.execute(f"DROP DATABASE {ANOTHER} WITH (FORCE)")
 
     def user_ids(self) -> list[str]:
         """Everybody who came with the data, and so has a history."""
