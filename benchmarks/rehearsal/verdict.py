@@ -75,7 +75,8 @@ def reads_faults(reads: ReadSummary) -> list[str]:
 def logs_with_password(system: System) -> list[str]:
     """The logs in which the password of the embedded database stands."""
     password = (server_home(system.home) / "password").read_text()
-    return [name for name in ("serve", "worker") if password in system.log(name).read_text(errors="replace")]
+    logs = {name: system.log(name) for name in ("serve", "worker")}
+    return [name for name, log in logs.items() if log.exists() and password in log.read_text(errors="replace")]
 
 
 def print_report(course: Course, ledger: Ledger, reads: ReadSummary) -> None:
