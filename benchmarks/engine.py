@@ -28,8 +28,13 @@ PROBE_SECONDS = 300
 
 def measure_engine(workspace: Workspace) -> list[Figure]:
     """Score all items and rank the unseen for a history of a hundred, and the steps of it, in a process of its own."""
+    return engine_figures(workspace, MICROSECONDS, 3 if workspace.quick else 20)
+
+
+def engine_figures(workspace: Workspace, most_microseconds: int, rounds: int) -> list[Figure]:
+    """The same for any bound and number of rounds."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.engine", str(workspace.artifact), "3" if workspace.quick else "20"],
+        [sys.executable, "-m", "benchmarks.engine", str(workspace.artifact), str(rounds)],
         env=workspace.environment | {"OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         check=False,
@@ -40,7 +45,7 @@ def measure_engine(workspace: Workspace) -> list[Figure]:
     n_items, steps = json.loads(done.stdout)
     figures: list[Figure] = []
     for name, microseconds in steps.items():
-        bound = at_most(MICROSECONDS) if name == "score and rank" else None
+        bound = at_most(most_microseconds) if name == "score and rank" else None
         note = f"{n_items:,} items, history of {HISTORY_SIZE}, limit {LIMIT}" if bound else ""
         figures.append(Figure(name, quantile(microseconds, 0.5), "us", bound, note=note))
         if bound:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.engine import measure_engine
 from benchmarks.figures import Figure
+from benchmarks.large_catalogue import measure_large_catalogue
 from benchmarks.memory import measure_memory
 from benchmarks.serving import measure_serving
 from benchmarks.storing import measure_batch, measure_import
+from benchmarks.tmdb import measure_tmdb
 from benchmarks.training import measure_train
 from benchmarks.workers import measure_swap, measure_two_workers
 from benchmarks.workspace import Workspace
@@ -20,4 +22,6 @@ BENCHMARKS: Mapping[str, Callable[[Workspace], Sequence[Figure]]] = {
     "workers": measure_two_workers,
     "swap": measure_swap,
     "batch": measure_batch,
+    "tmdb": measure_tmdb,
+    "large": measure_large_catalogue,
 }
