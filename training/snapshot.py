@@ -3,9 +3,10 @@
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, Row, select, text
 
 from app.engine.terms import Description
 from app.event_kinds import EventKinds
@@ -15,6 +16,23 @@ from training.data import ItemRecord, Snapshot
 from training.snapshot_feedback import read_feedback
 
 _ITEMS_A_FETCH = 5_000
+_COLUMNS = (
+    Item.key,
+    Item.id,
+    Item.title,
+    Item.description,
+    Item.categories,
+    Item.tags,
+    Item.people,
+    Item.released_on,
+    Item.language,
+    Item.attributes,
+    Item.image_url,
+    Item.votes,
+    Item.vote_mean,
+    Item.hidden,
+    Item.changed_in,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,43 +63,24 @@ def _one_state(engine: Engine) -> Generator[Connection]:
 
 
 def _read_items(connection: Connection) -> Iterator[ItemRecord]:
-    columns = (
-        Item.key,
-        Item.id,
-        Item.title,
-        Item.description,
-        Item.categories,
-        Item.tags,
-        Item.people,
-        Item.released_on,
-        Item.language,
-        Item.attributes,
-        Item.image_url,
-        Item.votes,
-        Item.vote_mean,
-        Item.hidden,
-        Item.changed_in,
-    )
-    statement = select(*columns).where(Item.deleted_at.is_(None)).order_by(Item.id)
+    statement = select(*_COLUMNS).where(Item.deleted_at.is_(None)).order_by(Item.id)
     rows = connection.execution_options(yield_per=_ITEMS_A_FETCH).execute(statement)
     for row in rows:
-        description = Description(
-            row.title,
-            row.description,
-            row.categories,
-            row.tags,
-            row.people,
-            row.released_on,
-            row.language,
-            row.attributes,
-        )
-        yield ItemRecord(
-            row.key,
-            row.id.encode(),
-            description,
-            row.image_url,
-            row.votes,
-            row.vote_mean,
-            row.hidden,
-            int(row.changed_in),
-        )
+        yield _record(row)
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> ItemRecord:
+    description = Description(
+        row.title,
+        row.description,
+        row.categories,
+        row.tags,
+        row.people,
+        row.released_on,
+        row.language,
+        row.attributes,
+    )
+    version = int(row.changed_in)
+    return ItemRecord(
+        row.key, row.id.encode(), description, row.image_url, row.votes, row.vote_mean, row.hidden, version
+    )
