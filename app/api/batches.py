@@ -1,10 +1,13 @@
 """Batches whose rows are looked at one by one: what is well formed goes on, what is not is told apart by its position."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import orjson
+from anyio import lowlevel
+from fastapi import Response
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.api.errors import ContentTooLarge, field_errors
@@ -12,9 +15,10 @@ from app.errors import FieldError, InvalidInput
 
 RowT = TypeVar("RowT", bound=BaseModel)
 Rejections = dict[int, list[FieldError]]
+ROWS_BETWEEN_PAUSES = 250
 
 
-def read_rows(
+async def read_rows(
     batch: Sequence[Any], rows: TypeAdapter[list[RowT]], name: str, most: int
 ) -> tuple[Sequence[int], list[RowT], Rejections]:
     """The positions and values of the rows that are well formed, and what is wrong with each of the others."""
@@ -23,17 +27,36 @@ def read_rows(
         raise InvalidInput("The batch is empty.", errors=[error])
     if len(batch) > most:
         raise ContentTooLarge(f"A batch holds at most {most} rows.", code="batch_too_large")
-    positions: Sequence[int] = range(len(batch))
-    try:
-        return positions, rows.validate_python(batch), {}
-    except ValidationError as invalid:
-        # One look at the whole list says which rows are bad; a second takes the others.
-        by_row: defaultdict[int, list[Any]] = defaultdict(list)
-        for error in invalid.errors(include_url=False, include_context=False, include_input=False):
-            by_row[int(error["loc"][0])].append(error)
-    rejected = {position: field_errors(errors, (name,)) for position, errors in by_row.items()}
-    positions = [position for position in positions if position not in rejected]
-    return positions, rows.validate_python([batch[position] for position in positions]), rejected
+    values: list[RowT] = []
+    rejected: Rejections = {}
+    for first in range(0, len(batch), ROWS_BETWEEN_PAUSES):
+        await lowlevel.checkpoint()  # others are served while a large batch is read
+        part = batch[first : first + ROWS_BETWEEN_PAUSES]
+        try:
+            values += rows.validate_python(part)
+        except ValidationError as invalid:
+            # One look at all says which rows are bad; a second takes the others.
+            bad = _rejections(invalid, first, name)
+            rejected |= bad
+            values += rows.validate_python([row for place, row in enumerate(part, first) if place not in bad])
+    return [position for position in range(len(batch)) if position not in rejected], values, rejected
+
+
+def _rejections(invalid: ValidationError, first: int, name: str) -> Rejections:
+    """What is wrong with each row that is named, by its position, when the list begins at the row ``first``."""
+    by_row: defaultdict[int, list[Any]] = defaultdict(list)
+    for error in invalid.errors(include_url=False, include_context=False, include_input=False):
+        place, *path = error["loc"]
+        by_row[first + int(place)].append({**error, "loc": (first + int(place), *path)})
+    return {position: field_errors(errors, (name,)) for position, errors in by_row.items()}
+
+
+def batch_answer(outcomes: Sequence[Mapping[str, Any]], counted: Iterable[str]) -> Response:
+    """The outcomes and how many there are of each kind, not through the response model, which would look at every row
+    once more."""
+    counts = Counter(each["outcome"] for each in outcomes)
+    answer = {"counts": {name: counts[name] for name in counted}, "outcomes": outcomes}
+    return Response(orjson.dumps(answer), media_type="application/json")
 
 
 def batch_outcomes(

@@ -29,6 +29,9 @@ LARGEST_VOTE_MEAN = 1e6
 FREE_JSON_BYTES = 65_536
 FREE_JSON_DEPTH = 8
 FREE_JSON_NUMBER = 10**18
+LONGEST_KIND = 64
+LONGEST_RECOMMENDATION_ID = 1024
+LARGEST_POSITION = 1_000_000
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 """Times of feedback before this year are mistakes, such as seconds taken for milliseconds."""
 

@@ -14,7 +14,13 @@ from app.errors import FieldError
 from app.services.event_merge import EventRow, merge_events_sync
 from app.services.events import EventLimits
 from app.services.item_merge import ItemFields
-from app.services.limits import LONGEST_ID, refuse_id, refuse_length
+from app.services.limits import (
+    LARGEST_POSITION,
+    LONGEST_KIND,
+    LONGEST_RECOMMENDATION_ID,
+    refuse_id,
+    refuse_length,
+)
 from app.services.rating_merge import RatingRow, merge_ratings_sync
 from app.services.ratings import RatingRules
 from training.importers.item_rows import ItemMerger, MergeRules, Row, Rule, checked_item, refresh_statistics
@@ -23,8 +29,6 @@ from training.importers.progress import Report, ignore_progress
 from training.importers.table_fields import Fields, Kind, TableMapping, Values, resolve_fields
 from training.importers.table_files import TableFile
 
-LONGEST_TOKEN = 1_024
-LARGEST_POSITION = 1_000_000
 _REFUSED: Mapping[str, str] = {
     "unknown_item": "names an item that is not in the catalogue",
     "reused": "has an event_id that is stored with something else",
@@ -204,7 +208,7 @@ def _check_ids(values: Values) -> None:
         refusal = refuse_id(value) if (value := values.get(name)) is not None else None
         if refusal is not None:
             raise BadLineError(f"{name}: {refusal.detail}")
-    for name, longest in (("kind", LONGEST_ID), ("recommendation_id", LONGEST_TOKEN)):
+    for name, longest in (("kind", LONGEST_KIND), ("recommendation_id", LONGEST_RECOMMENDATION_ID)):
         refusal = refuse_length(value, longest) if (value := values.get(name)) is not None else None
         if refusal is not None:
             raise BadLineError(f"{name}: {refusal.detail}")

@@ -1,24 +1,22 @@
 """Events over HTTP."""
 
-from collections import Counter
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Path, Response
 from pydantic import TypeAdapter
 
-from app.api.batches import batch_outcomes, read_rows
+from app.api.batches import batch_answer, batch_outcomes, read_rows
 from app.api.deps import NowDep, SessionDep, SettingsDep
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.events import (
-    MAX_BATCH,
     EventBatch,
     EventBatchResult,
     EventIn,
     EventOut,
     WrittenEvent,
 )
+from app.api.schemas.row_outcome import MAX_BATCH
 from app.services import events
 from app.services.events import EventLimits
 
@@ -48,17 +46,14 @@ async def post_event(
 @router.post("/events:batch", operation_id="post_events", summary="Store many events", response_model=EventBatchResult)
 async def post_events(batch: EventBatch, session: SessionDep, now: NowDep, settings: SettingsDep) -> Response:
     """Store up to 10,000 events in one transaction, and say of every row what became of it."""
-    positions, read, rejected = read_rows(batch.events, _ROWS, "events", MAX_BATCH)
+    positions, read, rejected = await read_rows(batch.events, _ROWS, "events", MAX_BATCH)
     rows = [row.as_row() for row in read]
     results = await events.post_events(session, rows, now=now, limits=EventLimits.of(settings))
     outcomes = batch_outcomes(len(batch.events), positions, results, rejected, "events")
     ids = {position: row.event_id for position, row in zip(positions, rows, strict=True)}
     for outcome in outcomes:
         outcome["event_id"] = None if outcome["outcome"] == "rejected" else ids[outcome["position"]]
-    counts = Counter(each["outcome"] for each in outcomes)
-    # Not through the response model, which would look at every row once more.
-    answer = {"counts": {name: counts[name] for name in _COUNTED}, "outcomes": outcomes}
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return batch_answer(outcomes, _COUNTED)
 
 
 @router.delete(

@@ -1,17 +1,14 @@
 """The catalogue over HTTP."""
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, cast
 
-import orjson
-from anyio import lowlevel
 from fastapi import Path, Query, Response
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 
+from app.api.batches import batch_answer, batch_outcomes, read_rows
 from app.api.deps import AfterCommit, AfterCommitDep, NowDep, Services, ServicesDep, SessionDep
-from app.api.errors import ContentTooLarge, field_errors
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.item_batch import ItemBatchResult
@@ -28,13 +25,13 @@ from app.api.schemas.items import (
 )
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
 from app.api.schemas.query import Limit
-from app.errors import FieldError, InvalidInput
 from app.models import ItemKey
 from app.services import items
 
 router = Router(prefix="/v1", tags=["Items"])
 ItemIdPath = Annotated[ExternalId, Path(examples=["318"])]
-ROWS_BETWEEN_PAUSES = 250
+_COUNTED = ("created", "updated", "unchanged", "superseded", "rejected")
+_ROWS = TypeAdapter(list[ItemRow])
 _LISTING = "items"
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such item."}}
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenItem, "description": "The item is new."}}
@@ -58,20 +55,15 @@ async def put_items(
     batch: ItemBatch, session: SessionDep, now: NowDep, services: ServicesDep, after_commit: AfterCommitDep
 ) -> Response:
     """Store up to 10,000 items in one transaction, and say of every row what became of it."""
-    rows, rejected = await _read_rows(batch.items)
-    stored = await items.merge_items(session, [(row.item_id, row.fields()) for row in rows.values()], now=now)
-    outcomes: list[dict[str, Any]] = [{}] * len(batch.items)
-    for (position, row), result in zip(rows.items(), stored, strict=True):
-        outcomes[position] = _outcome(position, row.item_id, result.outcome)
-    for position, errors in rejected.items():
-        outcomes[position] = _outcome(position, _readable_id(batch.items[position]), "rejected", errors)
+    positions, rows, rejected = await read_rows(batch.items, _ROWS, "items", MAX_BATCH)
+    stored = await items.merge_items(session, [(row.item_id, row.fields()) for row in rows], now=now)
+    results = [row.outcome for row in stored]
+    outcomes = batch_outcomes(len(batch.items), positions, results, rejected, "items")
+    for outcome, row in zip(outcomes, batch.items, strict=True):
+        outcome["item_id"] = _readable_id(row)
     changed = [row.key for row in stored if row.key is not None and row.outcome in {"created", "updated"}]
     _announce(changed, services, after_commit)
-    counts = Counter(each["outcome"] for each in outcomes)
-    names = ("created", "updated", "unchanged", "superseded", "rejected")
-    # Not through the response model, which would look at every row once more.
-    answer = {"counts": {name: counts[name] for name in names}, "outcomes": outcomes}
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return batch_answer(outcomes, _COUNTED)
 
 
 @router.get("/items/{item_id}", operation_id="get_item", summary="Get one item", responses=_NOT_FOUND)
@@ -115,36 +107,6 @@ async def delete_item(
 def _announce(keys: Sequence[ItemKey], services: Services, after_commit: AfterCommit) -> None:
     if keys:
         after_commit.add(partial(services.on_items_written, keys))
-
-
-async def _read_rows(batch: Sequence[Any]) -> tuple[dict[int, ItemRow], dict[int, list[FieldError]]]:
-    """The rows of a batch that can be stored, by position, and what is wrong with each of the others."""
-    if not batch:
-        error = FieldError("/items", "too_short", "A batch holds at least one row")
-        raise InvalidInput("The batch is empty.", errors=[error])
-    if len(batch) > MAX_BATCH:
-        raise ContentTooLarge(f"A batch holds at most {MAX_BATCH} rows.", code="batch_too_large")
-    rows: dict[int, ItemRow] = {}
-    rejected: dict[int, list[FieldError]] = {}
-    for position, row in enumerate(batch):
-        if position % ROWS_BETWEEN_PAUSES == 0:
-            await lowlevel.checkpoint()  # others are served while a large batch is read
-        try:
-            rows[position] = ItemRow.model_validate(row)
-        except ValidationError as error:
-            rejected[position] = field_errors(error.errors(include_url=False), ("items", position))
-    return rows, rejected
-
-
-def _outcome(position: int, item_id: str | None, outcome: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
-    return {
-        "position": position,
-        "item_id": item_id,
-        "outcome": outcome,
-        "code": errors[0].code if errors else None,
-        "detail": errors[0].detail if errors else None,
-        "errors": [{"pointer": each.pointer, "code": each.code, "detail": each.detail} for each in errors],
-    }
 
 
 def _readable_id(row: Any) -> str | None:

@@ -1,6 +1,5 @@
 """Ratings over HTTP."""
 
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -9,14 +8,13 @@ import orjson
 from fastapi import Path, Query, Response
 from pydantic import TypeAdapter
 
-from app.api.batches import batch_outcomes, read_rows
+from app.api.batches import batch_answer, batch_outcomes, read_rows
 from app.api.deps import NowDep, Services, ServicesDep, SessionDep, SettingsDep
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
 from app.api.schemas.query import Limit
 from app.api.schemas.ratings import (
-    MAX_BATCH,
     RatingBatch,
     RatingBatchResult,
     RatingIn,
@@ -25,6 +23,7 @@ from app.api.schemas.ratings import (
     RatingValue,
     WrittenRating,
 )
+from app.api.schemas.row_outcome import MAX_BATCH
 from app.errors import FieldError, InvalidInput
 from app.services import ratings
 from app.services.ratings import RatingRules
@@ -55,14 +54,11 @@ async def post_rating(body: RatingIn, services: ServicesDep) -> Response:
 )
 async def post_ratings(batch: RatingBatch, session: SessionDep, now: NowDep, settings: SettingsDep) -> Response:
     """Store up to 10,000 ratings in one transaction, and say of every row what became of it."""
-    positions, read, rejected = read_rows(batch.ratings, _ROWS, "ratings", MAX_BATCH)
+    positions, read, rejected = await read_rows(batch.ratings, _ROWS, "ratings", MAX_BATCH)
     rows = [(row.user_id, row.item_id, row.value, row.rated_at) for row in read]
     results = await ratings.put_ratings(session, rows, now=now, rules=RatingRules.of(settings))
     outcomes = batch_outcomes(len(batch.ratings), positions, results, rejected, "ratings")
-    counts = Counter(each["outcome"] for each in outcomes)
-    # Not through the response model, which would look at every row once more.
-    answer = {"counts": {name: counts[name] for name in _COUNTED}, "outcomes": outcomes}
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return batch_answer(outcomes, _COUNTED)
 
 
 @router.get("/users/{user_id}/ratings", operation_id="list_ratings", summary="List a user's ratings")

@@ -6,12 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, SkipValidation
 
 from app.api.schemas.base import Answer, ExternalId, Instant, Strict, Text
-from app.api.schemas.problem import ProblemField
+from app.api.schemas.row_outcome import MAX_BATCH, RowOutcome, accepted_row, rejected_row
 from app.services.event_merge import EventRow
 from app.services.events import new_event_id
-
-MAX_BATCH = 10_000
-MAX_POSITION = 1_000_000
+from app.services.limits import LARGEST_POSITION, LONGEST_KIND, LONGEST_RECOMMENDATION_ID
 
 _EXAMPLE: dict[str, Any] = {
     "event_id": "5f0c8e1a",
@@ -40,7 +38,7 @@ class EventIn(Strict):
     user_id: ExternalId | None = Field(default=None, description="Required unless there is a `session_id`.")
     session_id: ExternalId | None = Field(default=None, description="Required unless there is a `user_id`.")
     item_id: ExternalId
-    kind: Annotated[Text, Field(min_length=1, max_length=64)] = Field(
+    kind: Annotated[Text, Field(min_length=1, max_length=LONGEST_KIND)] = Field(
         description="By default `play`, `purchase`, `like`, `click`, `view`, `dislike`, `dismiss` or `impression`; a setting "
         "names the kinds, and what each means.",
         examples=["play"],
@@ -51,10 +49,10 @@ class EventIn(Strict):
     occurred_at: Instant | None = Field(
         default=None, description="At most 5 minutes (a setting) ahead of the clock. Without it, the time of arrival."
     )
-    recommendation_id: Annotated[Text, Field(min_length=1, max_length=1024)] | None = Field(
+    recommendation_id: Annotated[Text, Field(min_length=1, max_length=LONGEST_RECOMMENDATION_ID)] | None = Field(
         default=None, description="Of the list that showed the item.", examples=["rec_01JD"]
     )
-    position: Annotated[int, Field(ge=1, le=MAX_POSITION)] | None = Field(
+    position: Annotated[int, Field(ge=1, le=LARGEST_POSITION)] | None = Field(
         default=None, description="The item's `rank` in that list.", examples=[3]
     )
 
@@ -124,18 +122,17 @@ class EventBatchCounts(Answer):
     rejected: int = 0
 
 
-class EventOutcome(Answer):
+class EventOutcome(RowOutcome):
     """What became of one row."""
 
-    position: int = Field(description="Of the row in the batch, from 0.")
     event_id: str | None = Field(description="The event's, made here where the row had none; null for a rejected row.")
     outcome: Literal["created", "duplicate", "rejected"]
-    code: str | None = Field(description="Why the row was rejected: the first of its errors.")
-    detail: str | None = Field(description="The same as an English sentence.")
-    errors: list[ProblemField] = Field(description="Each offending field; empty unless the row was rejected.")
 
 
-_UNKNOWN = {"code": "unknown_item", "detail": "There is no such item in the catalogue."}
+_CREATED = accepted_row(0, outcome="created", event_id="5f0c8e1a")
+_REJECTED = rejected_row(
+    1, "/events/1/item_id", "unknown_item", "There is no such item in the catalogue.", event_id=None
+)
 
 
 class EventBatchResult(Answer):
@@ -143,28 +140,7 @@ class EventBatchResult(Answer):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [
-                {
-                    "counts": {"created": 1, "duplicate": 0, "rejected": 1},
-                    "outcomes": [
-                        {
-                            "position": 0,
-                            "event_id": "5f0c8e1a",
-                            "outcome": "created",
-                            "code": None,
-                            "detail": None,
-                            "errors": [],
-                        },
-                        {
-                            "position": 1,
-                            "event_id": None,
-                            "outcome": "rejected",
-                            **_UNKNOWN,
-                            "errors": [{"pointer": "/events/1/item_id", **_UNKNOWN}],
-                        },
-                    ],
-                }
-            ]
+            "examples": [{"counts": {"created": 1, "duplicate": 0, "rejected": 1}, "outcomes": [_CREATED, _REJECTED]}]
         }
     )
 

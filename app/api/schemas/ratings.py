@@ -6,10 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, SkipValidation
 
 from app.api.schemas.base import Answer, ExternalId, Instant, Strict
-from app.api.schemas.problem import ProblemField
+from app.api.schemas.row_outcome import MAX_BATCH, RowOutcome, accepted_row, rejected_row
 from app.services import ratings
-
-MAX_BATCH = 10_000
 
 _EXAMPLE: dict[str, Any] = {"user_id": "ada", "item_id": "318", "value": 4.5, "rated_at": "2026-11-21T10:15:00Z"}
 
@@ -103,19 +101,12 @@ class RatingBatchCounts(Answer):
     rejected: int = 0
 
 
-class RatingOutcome(Answer):
+class RatingOutcome(RowOutcome):
     """What became of one row."""
 
-    position: int = Field(description="Of the row in the batch, from 0.")
     outcome: Literal["created", "updated", "unchanged", "stale", "superseded", "rejected"] = Field(
         description="`superseded`: of the rows with this user and item, another one of this batch is newer."
     )
-    code: str | None = Field(description="Why the row was rejected: the first of its errors.")
-    detail: str | None = Field(description="The same as an English sentence.")
-    errors: list[ProblemField] = Field(description="Each offending field; empty unless the row was rejected.")
-
-
-_OFF_SCALE = {"code": "off_scale", "detail": "A rating is from 0.5 to 5."}
 
 
 class RatingBatchResult(Answer):
@@ -127,13 +118,8 @@ class RatingBatchResult(Answer):
                 {
                     "counts": {"created": 1, "updated": 0, "unchanged": 0, "stale": 0, "superseded": 0, "rejected": 1},
                     "outcomes": [
-                        {"position": 0, "outcome": "created", "code": None, "detail": None, "errors": []},
-                        {
-                            "position": 1,
-                            "outcome": "rejected",
-                            **_OFF_SCALE,
-                            "errors": [{"pointer": "/ratings/1/value", **_OFF_SCALE}],
-                        },
+                        accepted_row(0, outcome="created"),
+                        rejected_row(1, "/ratings/1/value", "off_scale", "A rating is from 0.5 to 5."),
                     ],
                 }
             ]
