@@ -41,6 +41,12 @@ PROTOCOLS = {
         ("Recall@20", "NDCG@20", "Precision@10", "HR@10", "MAP@20", "MRR"),
         "Recall@20",
     ),
+    "rating": Protocol(
+        "training.evaluation.rating",
+        "evaluate_rating",
+        ("RMSE", "MAE", "Inside interval", "Width"),
+        "RMSE",
+    ),
     "time-cut": Protocol(
         "training.evaluation.time_cut",
         "evaluate_time_cut",
