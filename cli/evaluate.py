@@ -25,6 +25,7 @@ class Protocol(StrEnum):
     LAST_OUT = "last-out"
     NEW_USERS = "new-users"
     COLD_ITEMS = "cold-items"
+    RATING = "rating"
     TIME_CUT = "time-cut"
 
 
@@ -64,6 +65,7 @@ def evaluate(
             PreparedParts(settings.data_dir / "evaluation" if cache else None),
             lambda stage, share: progress(f"{protocol.value}: {stage}", int(1000 * share), 1000),
             data,
+            scale_bottom=settings.rating_min,
         )
         figures = chosen.load()(setting)
     _print_tables(figures, chosen)

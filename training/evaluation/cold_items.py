@@ -69,7 +69,9 @@ def _prepare_fold(setting: Setting, likes: Feedback, folds: RowArray, fold: int)
     targets = targets[place < LESSONS_A_USER]
     warm = _warm_entries(likes, ~cold)
     histories: list[RowArray] = [warm[user] for user in likes.users[targets].tolist()]
-    return prepare(setting, fitted_on, Lesson(fitted_on, examples_as_split(likes, histories, targets), cold))
+    trials = _trials(likes, cold, setting.seed)
+    lesson = Lesson(fitted_on, examples_as_split(likes, histories, targets), cold, trials, k=20)
+    return prepare(setting, fitted_on, lesson)
 
 
 def _warm_entries(likes: Feedback, warm: BoolArray) -> list[RowArray]:

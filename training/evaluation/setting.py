@@ -1,6 +1,6 @@
 """What every protocol is given, and how it comes by a fitted engine with learned weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from training.content import ContentFit, fit_content
 from training.data import Feedback, Snapshot
 from training.evaluation.figures import Figure
 from training.evaluation.prepared import Prepared, PreparedParts, digest, digest_of_feedback, digest_of_items
-from training.evaluation.rankers import learn_weights
+from training.evaluation.rankers import BLEND, learn_weights
+from training.evaluation.refine import refine_weights
 from training.evaluation.resources import Resources, measured
 from training.evaluation.summary import EVERYBODY
+from training.evaluation.trials import Trial
 from training.fit import Fit, Parameters, Report, fit_signals, report_nothing
 from training.split import Split
 
@@ -23,7 +25,8 @@ LIKED_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The data and how to treat it. ``scale_top`` is the highest rating; ``parts`` keeps what was fitted;
+    """The data and how to treat it. ``scale_top`` is the highest rating, ``scale_bottom`` the
+    lowest; ``parts`` keeps what was fitted;
     ``source`` is the archive that the data came from, None for a database; ``content`` what is
     known of the items' content already."""
 
@@ -34,6 +37,7 @@ class Setting:
     report: Report = report_nothing
     source: Path | None = None
     content: ContentFit | None = None
+    scale_bottom: float = 0.5
 
     @property
     def liked_from(self) -> float:
@@ -53,11 +57,13 @@ Evaluate = Callable[[Setting], list[Figure]]
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """What the weights are learned on: signals fitted on ``fitted_on``, and held-out items of the histories in ``split``, ranked
-    ``among`` some rows alone, or all."""
+    ``among`` some rows alone, or all. With ``trials`` the weights are then refined by the NDCG of those at ``k``."""
 
     fitted_on: Feedback
     split: Split
     among: BoolArray | None = None
+    trials: Sequence[Trial] = ()
+    k: int = 100
 
 
 def prepare(setting: Setting, fitted_on: Feedback, lesson: Lesson, *, users: int = 1_000) -> Prepared:
@@ -70,6 +76,7 @@ def prepare(setting: Setting, fitted_on: Feedback, lesson: Lesson, *, users: int
         "lesson_fitted_on": digest_of_feedback(lesson.fitted_on),
         "lesson_known": digest_of_feedback(lesson.split.known),
         "lesson": digest(lesson.split.users, lesson.split.targets, lesson.split.target_values, lesson.among),
+        "trials": [lesson.k, digest(*(each for t in lesson.trials for each in (t.history.rows, t.targets, t.known)))],
         "parameters": asdict(setting.parameters) | {"blend": asdict(blend), "scale_top": setting.scale_top},
     }
 
@@ -78,7 +85,11 @@ def prepare(setting: Setting, fitted_on: Feedback, lesson: Lesson, *, users: int
         with measured() as spent:
             fit = _fit(setting, fitted_on, content)
         trial = fit if fitted_on is lesson.fitted_on else _fit(setting, lesson.fitted_on, content)
-        return Prepared(fit, learn_weights(trial.engine(), lesson.split, blend, setting.seed, lesson.among), spent)
+        engine = trial.engine()
+        weights = learn_weights(engine, lesson.split, blend, setting.seed, lesson.among)
+        if lesson.trials:
+            weights[BLEND] = refine_weights(engine, lesson.trials, weights[BLEND], lesson.k)
+        return Prepared(fit, weights, spent)
 
     return setting.parts.get(key, make)
 
