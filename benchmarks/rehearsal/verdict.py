@@ -16,6 +16,8 @@ from benchmarks.rehearsal.readers import Outcome, Reader, ReadSummary, summarise
 from benchmarks.rehearsal.system import System
 
 TRAININGS = 2
+API_KILLS = 3
+BREAKS_A_KILL = 2  # the connection in use and, where a worker that drains closes its socket, the next
 EXAMPLES = 3
 
 
@@ -44,7 +46,8 @@ def read_stored(system: System) -> Stored:
 
 def find_faults(course: Course, ledger: Ledger, stored: Stored, reads: ReadSummary) -> list[str]:
     """Everything that did not hold, in words; empty if all did."""
-    faults = [*course.faults, *ratings_faults(ledger.compare(stored.ratings)), *reads_faults(reads)]
+    breaks = BREAKS_A_KILL * API_KILLS * len(course.readers)
+    faults = [*course.faults, *ratings_faults(ledger.compare(stored.ratings)), *reads_faults(reads, breaks)]
     succeeded = sum(state == "succeeded" for state, _ in stored.runs)
     if succeeded != TRAININGS or stored.active_release is None:
         faults.append(f"{succeeded} trainings succeeded instead of {TRAININGS}; active: {stored.active_release}")
@@ -63,10 +66,12 @@ def ratings_faults(compared: Comparison) -> list[str]:
     return [f"{len(pairs):,} {what}: {pairs[:EXAMPLES]}" for what, pairs in named.items() if pairs]
 
 
-def reads_faults(reads: ReadSummary) -> list[str]:
-    """What is wrong with the answers that readers got."""
+def reads_faults(reads: ReadSummary, breaks: int) -> list[str]:
+    """What is wrong with the answers that readers got; ``breaks`` is how many connections the kills may have broken at most."""
     failed = reads.counts[Outcome.FAILED]
     faults = [f"{failed:,} reads failed while a worker lived: {reads.reasons[:EXAMPLES]}"] if failed else []
+    if reads.counts[Outcome.REPEATED] > breaks:
+        faults.append(f"{reads.counts[Outcome.REPEATED]:,} reads had to be repeated, where kills explain {breaks}")
     if not reads.counts[Outcome.ANSWERED]:
         faults.append("nothing was read")
     return faults

@@ -84,7 +84,8 @@ def test_a_read_fails_unless_it_or_its_repetition_is_answered(
 def test_a_single_failed_read_is_a_fault() -> None:
     reader = Reader("http://127.0.0.1:9", ["ada"], threading.Event(), keep_alive=True, seed=1)
     reader.reads = [Read(1.0, 0.1, Outcome.ANSWERED), Read(2.0, 0.1, Outcome.REPEATED), Read(3.0, 0.1, Outcome.ABSENT)]
-    assert reads_faults(summarise([reader], 0, 9)) == []
+    assert reads_faults(summarise([reader], 0, 9), 1) == []
+    assert reads_faults(summarise([reader], 0, 9), 0) == ["1 reads had to be repeated, where kills explain 0"]
     reader.reads.append(Read(4.0, 0.1, Outcome.FAILED, reason="503"))
-    assert reads_faults(summarise([reader], 0, 9)) == ["1 reads failed while a worker lived: ['503']"]
-    assert reads_faults(summarise([reader], 0, 0.5)) == ["nothing was read"]
+    assert reads_faults(summarise([reader], 0, 9), 1) == ["1 reads failed while a worker lived: ['503']"]
+    assert reads_faults(summarise([reader], 0, 0.5), 1) == ["nothing was read"]
