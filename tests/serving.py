@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 90
+START_SECONDS = 150
 COMMAND = [sys.executable, "-c", "from cli.main import main; main()", "serve", "--port", "0"]
 
 
@@ -73,7 +73,7 @@ def _port(process: subprocess.Popen[str], log: Path) -> int:
     return eventually(port, START_SECONDS)
 
 
-def eventually(look: Callable[[], Any], seconds: float = 20) -> Any:
+def eventually(look: Callable[[], Any], seconds: float = 60) -> Any:
     """What ``look`` gives as soon as it is true; it may raise before."""
     deadline = time.monotonic() + seconds
     last: object = None
