@@ -14,21 +14,27 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from app.config import Settings
-from app.db import open_sync_engine
+from app.db import connect_options, driver_url, open_sync_engine
 from app.migrations import upgrade
 from app.postgres import database_url
 from app.telemetry import configure_logging
 from app.telemetry.metrics import DIRECTORY_VARIABLE, forget_worker
 
 HEALTH_SECONDS = 10
+PARENT_SECONDS = 5.0  # between two looks whether the parent is stopped; its end is seen at once
 CLOSE_SECONDS = 10  # for what comes after the last answer: pools, the embedded server's lock
+ASK_SECONDS = 2
+SPARE_CONNECTIONS = 8  # for a `medley worker` and for people
+_CONNECTIONS = "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
 _log = logging.getLogger("medley.serve")
 
 
@@ -42,7 +48,8 @@ def serve_with_workers(settings: Settings, options: dict[str, Any]) -> None:
         timeout_worker_healthcheck=HEALTH_SECONDS,
         **options,
     )
-    with shared_database(settings), metrics_directory() as directory:
+    with shared_database(settings) as url, metrics_directory() as directory:
+        warn_of_few_connections(url, settings)
         listener = config.bind_socket()
         try:
             Workers(config, listener, directory, settings.drain_seconds + CLOSE_SECONDS).run()
@@ -89,27 +96,61 @@ def create_worker_app() -> object:
     from app.main import create_app  # noqa: PLC0415 - this module is the parent's too
 
     parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def stop_with_parent() -> None:
-            parent.join()
-            os.kill(os.getpid(), signal.SIGTERM)
-
-        threading.Thread(target=stop_with_parent, name="parent", daemon=True).start()
+    if parent is not None and parent.pid is not None:
+        threading.Thread(target=_watch_parent, args=(parent, parent.pid), name="parent", daemon=True).start()
     return create_app()
 
 
+def _watch_parent(parent: BaseProcess, pid: int) -> None:
+    """End with the parent; say it when the parent stands still (SIGSTOP, a debugger), for then nobody replaces who dies."""
+    stopped = False
+    while parent.is_alive():
+        if stopped != (stopped := is_stopped(pid)):
+            if stopped:
+                _log.error("The parent process %s is stopped: a worker that dies is not replaced until it goes on", pid)
+            else:
+                _log.warning("The parent process %s goes on", pid)
+        parent.join(PARENT_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process was stopped by a signal or a debugger; never where there is no /proc to look it up."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"T", "t"}
+    except OSError:
+        return False
+
+
+def warn_of_few_connections(url: str, settings: Settings) -> None:
+    """Say it when all workers together may want more connections than the server takes; a server that is away is not asked."""
+    wanted = settings.workers * (settings.database_pool_size + settings.history_pool_size)
+    options = connect_options()
+    options["connect_timeout"] = ASK_SECONDS
+    try:
+        with psycopg.connect(driver_url(url), **options) as connection:
+            row = connection.execute(_CONNECTIONS).fetchone()
+    except psycopg.OperationalError:
+        return
+    if row is not None and wanted + SPARE_CONNECTIONS > row[0]:
+        _log.warning(
+            "%s workers may want %s connections, and Postgres gives %s: have fewer workers, smaller pools"
+            " (MEDLEY_DATABASE_POOL_SIZE, MEDLEY_HISTORY_POOL_SIZE), or a larger max_connections",
+            settings.workers, wanted, row[0],
+        )  # fmt: skip
+
+
 @contextmanager
-def shared_database(settings: Settings) -> Generator[None]:
-    """One database for all workers. An embedded one is held and migrated here; they are told its address by the environment,
-    which other users of the machine cannot see."""
+def shared_database(settings: Settings) -> Generator[str]:
+    """The address of one database for all workers. An embedded one is held and migrated here; they are told its address by the
+    environment, which other users of the machine cannot see."""
     changes = {f"MEDLEY_{name.upper()}": str(getattr(settings, name)) for name in ("host", "port", "workers")}
     with database_url(settings) as url:
         if settings.database_url is None:
             with open_sync_engine(url) as engine:
                 upgrade(engine)
         with environment(changes | {"MEDLEY_DATABASE_URL": url}):
-            yield
+            yield url
 
 
 @contextmanager

@@ -9,10 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
 from serving import Server, children, eventually, is_running, running_server
 from trained import train_small
@@ -24,7 +26,7 @@ from app.postgres import server_home
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
 SWAP_SECONDS = 2.0
-MACHINE_SECONDS = 6.0  # what a machine that does many things at once may add
+MACHINE_SECONDS = 30.0  # what a machine that does many things at once may add
 
 
 @pytest.fixture
@@ -33,10 +35,11 @@ def server(trained_settings: Settings, tmp_path: Path) -> Generator[Server]:
     variables = {
         "MEDLEY_DATABASE_URL": trained_settings.database_url.get_secret_value(),
         "MEDLEY_DATA_DIR": str(tmp_path),
-        "MEDLEY_DRAIN_SECONDS": "10",
+        "MEDLEY_DRAIN_SECONDS": "60",
+        "MEDLEY_HISTORY_TIMEOUT_MS": "10000",  # no list is to be degraded because the machine is busy
     }
     with running_server(tmp_path, variables, "--workers", "2") as server:
-        eventually(lambda: server.metric("medley_release_workers") == 2, 60)
+        eventually(lambda: server.metric("medley_release_workers") == 2, 150)
         yield server
 
 
@@ -83,7 +86,8 @@ def test_workers_share_swap_count_and_are_replaced(server: Server, trained_setti
     route = 'route="/v1/users/{user_id}/recommendations"'
     for _ in range(40):
         server.recommend()
-    assert server.metric("medley_http_request_duration_seconds_count", route, 'status="2xx"') == 41
+    # A request is counted once its answer is out, so the last may be missing for a moment.
+    eventually(lambda: server.metric("medley_http_request_duration_seconds_count", route, 'status="2xx"') == 41)
     assert server.metric("medley_lists_total", 'fallback="none"', 'degraded="none"') == 41
     assert "user-000" not in server.get("/metrics").text
 
@@ -110,6 +114,36 @@ def test_workers_share_swap_count_and_are_replaced(server: Server, trained_setti
     assert pids[1] in worker_pids(server)
 
 
+def test_changes_of_items_reach_every_worker_however_late_they_are_committed(
+    server: Server, trained_settings: Settings
+) -> None:
+    assert trained_settings.database_url is not None
+    url = driver_url(trained_settings.database_url.get_secret_value())
+
+    def seen(item: str, expected: bool) -> None:
+        """Every worker has it or has it not: many requests at once, so that each worker answers some."""
+
+        def shows(_: int) -> bool:
+            return server.get(f"/v1/items/{item}/similar").status_code == 200
+
+        with ThreadPoolExecutor(8) as pool:
+            eventually(lambda: set(pool.map(shows, range(32))) == {expected}, 60)
+
+    insert = "INSERT INTO items (id, title, categories) VALUES (%s, 'Crypt Ghoul', ARRAY['Horror', 'Film'])"
+    with psycopg.connect(url) as late, psycopg.connect(url, autocommit=True) as other:
+        late.execute(insert, ["late"])
+        other.execute(insert, ["soon"])
+        seen("soon", True)
+        seen("late", False)
+        late.commit()
+        committed = time.monotonic()
+        seen("late", True)
+        assert time.monotonic() - committed < SWAP_SECONDS + MACHINE_SECONDS
+        other.execute("UPDATE items SET deleted_at = now() WHERE id IN ('late', 'horror-05')")
+        seen("late", False)
+        seen("horror-05", False)
+
+
 def test_a_stop_drains_and_leaves_nothing(server: Server) -> None:
     pids = worker_pids(server)
     environment = Path(f"/proc/{pids[0]}/environ").read_bytes().split(b"\0")
@@ -118,15 +152,17 @@ def test_a_stop_drains_and_leaves_nothing(server: Server) -> None:
 
     address = urlsplit(server.base)
     body = b'{"title": "late"}'
-    head = b"PUT /v1/items/late HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
-        connection.sendall(head % len(body) + body[:5])
-        time.sleep(0.3)  # the request has begun
+    head = b"PUT /v1/items/late HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall(head % len(body))
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 100"), "the request has begun, and its body is waited for"
+        connection.sendall(body[:5])
         server.process.send_signal(signal.SIGTERM)
         eventually(lambda: _refuses(address.port))
         connection.sendall(body[5:])
         assert connection.recv(65_536).startswith(b"HTTP/1.1 201")
-    assert server.process.wait(timeout=30) == 0
+    assert server.process.wait(timeout=90) == 0
     assert not any(is_running(pid) for pid in pids)
     assert not metrics.exists()
     assert "color_message" not in server.log.read_text()
@@ -144,16 +180,29 @@ def _refuses(port: int | None) -> bool:
 def test_workers_end_with_their_parent_and_so_does_the_embedded_database(tmp_path: Path) -> None:
     try:
         with running_server(tmp_path, {"MEDLEY_DATA_DIR": str(tmp_path)}, "--workers", "2") as server:
-            eventually(lambda: server.get("/health/ready").status_code == 200, 60)
+            eventually(lambda: server.get("/health/ready").status_code == 200, 150)
             assert server.recommend()["fallback"] == "popularity"
             pids = worker_pids(server)
             for pid in [*pids, server.process.pid]:
                 assert b"postgresql://" not in Path(f"/proc/{pid}/cmdline").read_bytes()
             postmaster = int((server_home(tmp_path) / "cluster" / "postmaster.pid").read_text().split()[0])
             server.process.kill()
-            eventually(lambda: not any(is_running(pid) for pid in [*pids, postmaster]), 30)
+            eventually(lambda: not any(is_running(pid) for pid in [*pids, postmaster]), 60)
     finally:
         shutil.rmtree(server_home(tmp_path), ignore_errors=True)
+
+
+def test_a_parent_that_stands_still_is_told_and_costs_no_reader_anything(server: Server) -> None:
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: server.log.read_text().count("is stopped: a worker that dies is not replaced") == 2, 60)
+        assert server.recommend()["degraded"] == []
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    eventually(lambda: server.log.read_text().count('goes on"') == 2, 60)
+    pids = worker_pids(server)
+    os.kill(pids[0], signal.SIGKILL)
+    eventually(lambda: len(set(worker_pids(server)) - {pids[0]}) == 2, 60)
 
 
 def test_a_taken_port_is_told_and_nothing_starts(server: Server, tmp_path: Path) -> None:
@@ -161,7 +210,7 @@ def test_a_taken_port_is_told_and_nothing_starts(server: Server, tmp_path: Path)
     command = [sys.executable, "-c", "from cli.main import main; main()", "serve", "--workers", "2", "--port", port]
     environment = dict(os.environ) | {"MEDLEY_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     second = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=150, check=False
     )
     assert second.returncode == 3
     assert "address already in use" in second.stderr.lower()
