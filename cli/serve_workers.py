@@ -124,7 +124,7 @@ def is_stopped(pid: int) -> bool:
 
 def warn_of_few_connections(url: str, settings: Settings) -> None:
     """Say it when all workers together may want more connections than the server takes; a server that is away is not asked."""
-    wanted = settings.workers * (settings.database_pool_size + settings.history_pool_size)
+    wanted = settings.workers * (2 * settings.database_pool_size + settings.history_pool_size)
     options = connect_options()
     options["connect_timeout"] = ASK_SECONDS
     try:

@@ -15,7 +15,7 @@ def test_workers_that_may_want_too_many_connections_are_told(
 ) -> None:
     with caplog.at_level(logging.WARNING, "medley.serve"):
         warn_of_few_connections(database_url, Settings(database_url=SecretStr(database_url), workers=workers))
-    assert ("200 workers may want 1800 connections, and Postgres gives" in caplog.text) is warned
+    assert ("200 workers may want 2800 connections, and Postgres gives" in caplog.text) is warned
 
 
 def test_a_server_that_is_away_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
