@@ -1,6 +1,7 @@
 """The composition root: what a serving process is made of, and in which order it comes up and goes down."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
@@ -91,6 +92,10 @@ def _lifespan(settings: Settings, meter: Metrics) -> Callable[[FastAPI], Abstrac
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             app.state.services = await open_services(settings, meter, stack)
+            # What is there now stays: without this, each full collection walks all of it, for a tenth of a second.
+            gc.collect()
+            gc.freeze()
+            stack.callback(gc.unfreeze)
             yield
 
     return lifespan
