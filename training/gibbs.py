@@ -164,12 +164,13 @@ class _Side:
         regressors[:, -1] = 1
         offsets = regressors * others[:, -1:]
         first, second = np.tril_indices(d)
-        products = regressors[:, first] * regressors[:, second]
+        products = np.concatenate([regressors[:, first] * regressors[:, second], offsets], axis=1)
         doubled = np.where(first == second, 1.0, 2.0).astype(np.float32)
         for block in self.blocks:
-            # All Gram matrices of the block in one sparse product, as rows of their lower triangles.
-            grams: FloatArray = block.met @ products
-            sides: FloatArray = block.ratings @ regressors - block.met @ offsets
+            # All Gram matrices of the block in one sparse product, as rows of their lower triangles, and the biases' part beside.
+            summed: FloatArray = block.met @ products
+            grams = summed[:, : len(first)]
+            sides: FloatArray = block.ratings @ regressors - summed[:, len(first) :]
             precisions = _unpacked(grams, noise, prior.precision)
             z = rng.standard_normal((len(grams), d))
             vectors = draw_gaussians(precisions, noise * sides + prior.precision @ prior.mean, z).astype(np.float32)
