@@ -1,16 +1,14 @@
 # pyright: basic, reportMissingTypeStubs=false
 # (pygal has no annotations: checked loosely here, and in this file only)
-"""Draws figures as SVG with pygal, the only module that knows it: pictures that need no other file and no host."""
+"""Draws figures as SVG: pictures that need no other file and no host."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import pygal
-from pygal.style import CleanStyle
-
 from training.evaluation.figures import Figure
 from training.evaluation.rankers import BLEND, RANDOM
 from training.evaluation.summary import EVERYBODY, LENGTHS, length_slice
+from training.evaluation.svg import XY, Bar, CleanStyle, HorizontalBar
 
 COVERAGE = "Coverage@20"
 
@@ -36,22 +34,22 @@ def draw_plots(figures: Sequence[Figure], metric: str, directory: Path) -> list[
     return written
 
 
-def _by_ranker(figures: Sequence[Figure], metric: str) -> pygal.Bar | None:
+def _by_ranker(figures: Sequence[Figure], metric: str) -> Bar | None:
     found = _of(figures, metric, EVERYBODY)
     if not found:
         return None
-    plot = pygal.HorizontalBar(**_look(f"{found[0].protocol}: {metric}, with 95% intervals"), show_legend=False)
+    plot = HorizontalBar(**_look(f"{found[0].protocol}: {metric}, with 95% intervals"), show_legend=False)
     plot.x_labels = [figure.ranker for figure in reversed(found)]
     plot.add(metric, [_with_interval(figure) for figure in reversed(found)])
     return plot
 
 
-def _by_history(figures: Sequence[Figure], metric: str) -> pygal.Bar | None:
+def _by_history(figures: Sequence[Figure], metric: str) -> Bar | None:
     parts = [length_slice(shortest, longest) for shortest, longest in LENGTHS]
     present = [part for part in parts if _of(figures, metric, part)]
     if len(present) < 2:
         return None
-    plot = pygal.Bar(**_look(f"{figures[0].protocol}: {metric} by length of the history"), legend_at_bottom=True)
+    plot = Bar(**_look(f"{figures[0].protocol}: {metric} by length of the history"), legend_at_bottom=True)
     plot.x_labels = present
     for ranker in dict.fromkeys(figure.ranker for figure in _of(figures, metric, present[-1])):
         if ranker != RANDOM:
@@ -60,12 +58,12 @@ def _by_history(figures: Sequence[Figure], metric: str) -> pygal.Bar | None:
     return plot
 
 
-def _coverage(figures: Sequence[Figure], metric: str) -> pygal.XY | None:
+def _coverage(figures: Sequence[Figure], metric: str) -> XY | None:
     shares = {figure.ranker: figure.value for figure in _of(figures, COVERAGE, EVERYBODY)}
     found = [figure for figure in _of(figures, metric, EVERYBODY) if figure.ranker in shares]
     if not found:
         return None
-    plot = pygal.XY(
+    plot = XY(
         **_look(f"{found[0].protocol}: {metric} against the share of the catalogue in anybody's list"),
         stroke=False,
         dots_size=6,
