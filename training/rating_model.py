@@ -18,6 +18,9 @@ from training.gibbs import Chain, Ratings, Sample
 from training.split import hash_pairs
 from training.threads import one_blas_thread
 
+DRAW_VISITS = 40
+"""To how many visits of a rating the drawing of one vector comes."""
+
 Progress = Callable[[float], None]
 """Told how much is done, from 0 to 1."""
 
@@ -73,7 +76,8 @@ def fit_rating_model(
     reading = RatingReading(mean, unit, *_normal_ends(parameters.level), parameters.level)
     rated, ratings = _numbered(feedback, n_items, mean, unit)
     left_out = _left_out(feedback, parameters, seed)
-    thinning = 2 if 2 * parameters.samples * len(feedback) <= parameters.visits else 1
+    visits = parameters.samples * (len(ratings) + DRAW_VISITS * (ratings.n_users + ratings.n_items))
+    thinning = 2 if 2 * visits <= parameters.visits else 1
     with one_blas_thread():
         chain = _Sweeps(_take(ratings, ~left_out), parameters, thinning, seed, report)
         chain.forget(parameters.burn_in)
