@@ -18,7 +18,10 @@ COMMANDS = {
     "demo": ("cli.demo", "Start everything on real ratings: database, import, training, API. Ctrl-C stops it all."),
     "serve": ("cli.serve", "Serve the API and its documentation until told to stop."),
     "train": ("cli.train", "Fit on what the database holds, publish the release and activate it."),
-    "evaluate": ("cli.evaluate", "Measure the engine on held-out ratings of a data set, without a database."),
+    "evaluate": (
+        "cli.evaluate",
+        "Measure the engine on held-out ratings of a data set, or of what the database holds.",
+    ),
     "worker": ("cli.worker", "Train by schedule, after new ratings and on request, until told to stop."),
     "openapi": ("cli.openapi", "Write OpenAPI 3.1 of this version to a file."),
 }
