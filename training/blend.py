@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 
 from app.engine.arrays import BoolArray, DoubleArray, FloatArray
 from app.engine.engine import Engine
+from app.engine.history import EMPTY
 from app.engine.signals import SignalName
 from training.data import history_of
 from training.fit import Report, report_nothing
@@ -98,6 +99,8 @@ def _examples(
     chosen = rng.permutation(eligible)[: parameters.users]
     examples = np.empty((len(chosen), len(engine.blend.columns), 1 + n_others), np.float32)
     overall_mean = split.known.mean
+    # Without a history everybody's columns are the same.
+    alike = engine.standardised(EMPTY, np.arange(engine.n_rows)) if upper == 0 and len(chosen) else None
     for example, index in zip(examples, chosen, strict=True):
         first, last = int(starts[split.users[index]]), int(starts[split.users[index] + 1])
         length = last - first if upper is None else int(rng.integers(size, min(upper, last - first) + 1))
@@ -106,7 +109,8 @@ def _examples(
         unseen[split.known.items[first:last]] = False
         unseen[split.targets[index]] = False
         others = rng.choice(np.flatnonzero(unseen), n_others, replace=False, shuffle=False)
-        example[:] = engine.standardised(history, np.r_[split.targets[index], others])
+        rows = np.r_[split.targets[index], others]
+        example[:] = engine.standardised(history, rows) if alike is None else alike[:, rows]
     return examples
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
-from made_data import SMALL, made_snapshot
+from made_data import SMALL, made_feedback, made_snapshot
 from scipy.sparse import csr_matrix
 
 from app.engine.artifact import Manifest, open_artifact, write_artifact
@@ -101,6 +101,18 @@ def test_ease_is_the_closed_form() -> None:
     expected = -inverse / np.diag(inverse)
     np.fill_diagonal(expected, 0)
     np.testing.assert_allclose(fit_ease(snapshot.feedback, N, 3.0), expected, atol=1e-5)
+
+
+def test_ease_is_the_same_where_the_items_are_more_than_a_block() -> None:
+    n, rng = 1_203, np.random.default_rng(8)
+    pairs = np.unique(rng.integers(0, 40, 3_000) * n + rng.integers(0, n, 3_000))
+    feedback = made_feedback((pair // n, pair % n, 4.0, 1.0) for pair in pairs.tolist())
+    taken = np.zeros((40, n))
+    taken[pairs // n, pairs % n] = 1
+    inverse = np.linalg.inv(taken.T @ taken + 3.0 * np.eye(n))
+    expected = -inverse / np.diag(inverse)
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(fit_ease(feedback, n, 3.0), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("block", [1, 7, 100])
