@@ -71,7 +71,13 @@ def batch_outcomes(
         if isinstance(result, FieldError):
             refused[position] = [replace(result, pointer=f"/{name}/{position}{result.pointer}")]
         else:
-            outcomes[position] = {"position": position, "outcome": result, "code": None, "detail": None, "errors": _NONE}
+            outcomes[position] = {
+                "position": position,
+                "outcome": result,
+                "code": None,
+                "detail": None,
+                "errors": _NONE,
+            }
     return _with_rejections(outcomes, refused)
 
 
