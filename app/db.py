@@ -3,16 +3,20 @@
 All speak psycopg 3. Times are UTC in every session.
 """
 
+import select
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import psycopg
+from psycopg.pq.abc import PGconn
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.config import Settings
 
@@ -69,6 +73,7 @@ async def open_database(url: str, settings: Settings) -> AsyncGenerator[Database
         connect_args=options,
         hide_parameters=True,  # errors are logged, and parameters name people
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_abandoned)
     histories = _plain_pool(url, "histories", settings.history_pool_size, settings.history_timeout_ms)
     writes = _plain_pool(url, "writes", settings.database_pool_size, settings.database_statement_timeout_ms)
     await histories.open(wait=False)
@@ -85,18 +90,42 @@ def _plain_pool(
     url: str, name: str, size: int, statement_timeout_ms: int
 ) -> AsyncConnectionPool[psycopg.AsyncConnection]:
     """Connections of the driver itself; SQLAlchemy's take three times as long over a small statement."""
-    return AsyncConnectionPool(
+
+    async def check(connection: psycopg.AsyncConnection) -> None:
+        if _is_abandoned(connection.pgconn):
+            await pool.drain()  # what ended this one has ended the others as well
+            raise psycopg.OperationalError("the server has closed this connection")
+
+    pool: AsyncConnectionPool[psycopg.AsyncConnection] = AsyncConnectionPool(
         driver_url(url),
         kwargs=connect_options(statement_timeout_ms) | {"autocommit": True},
         min_size=1,
         max_size=size,
         timeout=POOL_SECONDS,
+        check=check,
         open=False,
         name=name,
         # The pool would wait twice as long after each failed attempt, for minutes: let it give up at once, and try again when
         # the next connection is asked for.
         reconnect_timeout=RECONNECT_SECONDS,
     )
+    return pool
+
+
+def _is_abandoned(connection: PGconn) -> bool:
+    """Whether the server has ended an idle connection, as when it restarts: it says so and closes, and nothing else comes
+    unasked but news that a new connection need not hear. No round trip, a look at the socket."""
+    if connection.status == psycopg.pq.ConnStatus.BAD:
+        return True
+    poll = select.poll()
+    poll.register(connection.socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _refuse_abandoned(_connection: object, entry: ConnectionPoolEntry, _proxy: object) -> None:
+    """Have SQLAlchemy's pool replace all its connections where the server has ended the one that is taken out."""
+    if _is_abandoned(cast("psycopg.AsyncConnection", entry.driver_connection).pgconn):
+        raise InvalidatePoolError
 
 
 @contextmanager
