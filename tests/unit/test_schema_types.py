@@ -1,6 +1,9 @@
 """The types that all schemas share."""
 
+import json
+from base64 import urlsafe_b64encode
 from datetime import UTC, date, datetime
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -172,3 +175,11 @@ def test_cursors_are_bound_to_their_list_and_whole() -> None:
     ):
         with pytest.raises(InvalidInput):
             decode_cursor(listing, mangled)
+
+
+@pytest.mark.parametrize("position", [["a\0b"], [1, "\ud800"], [], [[]], [None], [{}], {"a": 1}, "a", 1.5, None])
+def test_cursors_that_were_made_up_are_refused(position: object) -> None:
+    payload = json.dumps(position).encode()
+    digest = blake2b(payload, digest_size=6, person=b"items").digest()
+    with pytest.raises(InvalidInput):
+        decode_cursor("items", urlsafe_b64encode(digest + payload).decode().rstrip("="))

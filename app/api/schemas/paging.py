@@ -6,12 +6,13 @@ not signed; a digest tells a mangled one, or one of another list, from a good on
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
-from typing import Annotated
+from typing import Annotated, cast
 
 import orjson
 from pydantic import Field
 
 from app.errors import FieldError, InvalidInput
+from app.services.limits import refuse_text
 
 _DIGEST_BYTES = 6
 
@@ -34,10 +35,24 @@ def decode_cursor(listing: str, cursor: str) -> list[str | int]:
     except ValueError:
         raw = b""
     digest, payload = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
-    if not payload or digest != _digest(listing, payload):
+    position = _position(payload) if digest == _digest(listing, payload) else None
+    if not position:
         error = FieldError("/query/cursor", "invalid_cursor", "This is not a cursor of this list.")
         raise InvalidInput("The cursor cannot be used here.", code="invalid_cursor", errors=[error])
-    return orjson.loads(payload)
+    return position
+
+
+def _position(payload: bytes) -> list[str | int] | None:
+    """What a cursor holds; None where it was made up and holds what no list begins after, or what Postgres cannot read."""
+    try:
+        position = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(position, list):
+        return None
+    parts = cast("list[object]", position)
+    sound = all(isinstance(part, int) or (isinstance(part, str) and refuse_text(part) is None) for part in parts)
+    return cast("list[str | int]", parts) if sound else None
 
 
 def _digest(listing: str, payload: bytes) -> bytes:
