@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import solve_dependencies
-from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 
 REMEMBERED = 1_024
@@ -16,10 +15,14 @@ LONGEST_REMEMBERED = 512
 """In bytes. Longer strings are rare, and read anew each time."""
 
 
+class QueryRefused(Exception):
+    """The query cannot be accepted: FastAPI is to say so itself, along with what is wrong elsewhere in the request."""
+
+
 def remembering(dependant: Dependant) -> Dependant:
     """The same dependant, in which each dependency that reads nothing but the query is solved once for a query string.
 
-    Such a dependency must give a value that nobody changes.
+    Such a dependency must give a value that nobody changes. It raises :class:`QueryRefused` for what it cannot read.
     """
     parts = [_Remembered(part).dependant() if _reads_query_only(part) else part for part in dependant.dependencies]
     return replace(dependant, dependencies=parts)
@@ -60,7 +63,7 @@ class _Remembered:
             embed_body_fields=False,
         )
         if solved.errors:
-            raise RequestValidationError(solved.errors)
+            raise QueryRefused
         value = await self._call(**solved.values)
         if len(query) <= LONGEST_REMEMBERED:
             self._values[query] = value

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.errors import MalformedRequest, problem_of
-from app.api.query_memory import remembering
+from app.api.query_memory import QueryRefused, remembering
 from app.api.strict_json import StrictRequest
 from app.errors import FieldError, InvalidInput
 
@@ -89,11 +89,20 @@ class StrictRoute(APIRoute):
     def _quick_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, which remembers query strings; what the route declares, which is documented, stays."""
         declared = self.dependant
+        handle_fully = super().get_route_handler()
         self.dependant = remembering(declared)
         try:
-            return super().get_route_handler()
+            handle_quickly = super().get_route_handler()
         finally:
             self.dependant = declared
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handle_quickly(request)
+            except QueryRefused:
+                return await handle_fully(request)
+
+        return handle
 
 
 class Router(APIRouter):

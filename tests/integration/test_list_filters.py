@@ -146,6 +146,12 @@ async def test_what_is_not_understood_is_refused_with_a_pointer(reading_service:
     assert problem(answer)[0][1] == "unknown_parameter"
 
 
+async def test_what_is_wrong_in_query_and_body_is_told_at_once(reading_service: Service) -> None:
+    answer = await reading_service.client.post("/v1/recommendations?limit=0", json={"history": [{"item_id": 5}]})
+    told = {("/query/limit", "too_small"), ("/history/0/item_id", "not_a_string")}
+    assert told <= set(problem(answer))
+
+
 BAD_HISTORIES = [
     ('{"history": [{"item_id": "a", "value": 5.5}]}', "/history/0/value", "off_scale"),
     ('{"history": [{"item_id": "a", "value": 3}, {"item_id": "b", "value": 0.4}]}', "/history/1/value", "off_scale"),
