@@ -36,9 +36,9 @@ FROM unnest(%(ids)b::text[]) AS named (id)
 CROSS JOIN LATERAL (SELECT key FROM items WHERE id = named.id AND deleted_at IS NULL LIMIT 1) AS stored
 """
 
-# An item that was deleted stays deleted.
+# An item that was deleted stays deleted. In the order in which batches of items create theirs (``app.services.item_merge``).
 _CREATE_PLACEHOLDERS: LiteralString = """
-INSERT INTO items (id, title) SELECT id, id FROM unnest(%(ids)b::text[]) AS named (id) ORDER BY id
+INSERT INTO items (id, title) SELECT id, id FROM unnest(%(ids)b::text[]) AS named (id) ORDER BY id COLLATE "C"
 ON CONFLICT DO NOTHING
 RETURNING key
 """
@@ -120,7 +120,7 @@ def find_items(ids: Collection[str], *, create: bool = False) -> Steps[dict[str,
         return {}
     found: dict[str, int] = dict((yield _FIND_ITEMS, {"ids": list(ids)}))
     if create and (missing := [each for each in ids if each not in found]):
-        yield _CREATE_PLACEHOLDERS, {"ids": sorted(missing)}
+        yield _CREATE_PLACEHOLDERS, {"ids": missing}
         found |= dict((yield _FIND_ITEMS, {"ids": missing}))
     return found
 
