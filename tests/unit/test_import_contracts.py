@@ -40,6 +40,7 @@ OFFENCES = [
     ("implicit has one adapter", "training/offence.py", "import implicit"),
     ("implicit has one adapter", "cli/offence.py", "import implicit"),
     ("scikit-learn has one adapter", "training/offence.py", "import sklearn"),
+    ("pygal has one adapter", "training/offence.py", "import pygal"),
 ]
 
 

@@ -97,7 +97,7 @@ def test_chosen_entries_keep_their_ages() -> None:
 
 @pytest.mark.parametrize(("length", "expected"), [(0, 0), (1, 1), (4, 1), (5, 2), (19, 2), (20, 3), (500, 3)])
 def test_the_weights_are_those_of_the_range_the_history_falls_in(length: int, expected: int) -> None:
-    weights = np.arange(8, dtype=np.float32).reshape(4, 2)
+    weights = np.arange(1, 9, dtype=np.float32).reshape(4, 2)
     blend = Blend((("content", "20"), ("popularity", "taken")), (0, 1, 5, 20), weights)
     assert blend.weights_for(length).tolist() == weights[expected].tolist()
     assert blend.weights_for(length, ["content"]).tolist() == [weights[expected, 0], 0]
