@@ -1,7 +1,5 @@
 """Fits the item-to-item table."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +9,7 @@ from scipy.sparse import csr_matrix, vstack
 from app.engine.arrays import AnyArray, FloatArray
 from training.data import Feedback
 from training.tables import dense_arrays, sparse_arrays, strongest_of_rows, strongest_sources
+from training.threads import in_threads
 
 _GRAM_ROWS = 500
 
@@ -27,7 +26,7 @@ class EaseParameters:
     exact_items: int = 10_000
     sources: int = 200
     shrinkage: float = 10.0
-    block: int = 2_000
+    block: int = 1_000
 
 
 def item_to_item_arrays(feedback: Feedback, n_items: int, parameters: EaseParameters) -> dict[str, AnyArray]:
@@ -43,20 +42,21 @@ def item_to_item_arrays(feedback: Feedback, n_items: int, parameters: EaseParame
 def cosine_neighbours(feedback: Feedback, n_items: int, parameters: EaseParameters) -> csr_matrix:
     """The shrunk cosine ``#(i and j) / (sqrt(c_i c_j) + shrinkage)`` of each item with its ``sources`` nearest, ``(n, n)``.
 
-    Blocks of rows bound the memory; each block is one sparse product.
+    Blocks of rows bound the memory; each block is one sparse product, and there is one in each thread.
     """
     taken = _taken(feedback, n_items)
     lengths = np.sqrt(np.asarray(taken.sum(axis=0), np.float32).ravel())
     users_of = csr_matrix(taken.T)
-    parts: list[csr_matrix] = []
-    for first in range(0, n_items, parameters.block):
+
+    def nearest(first: int) -> csr_matrix:
         block = csr_matrix(users_of[first : first + parameters.block] @ taken)
         rows = np.repeat(np.arange(first, first + block.shape[0]), np.diff(block.indptr))
         block.data /= lengths[rows] * lengths[block.indices] + np.float32(parameters.shrinkage)
         block.data[rows == block.indices] = 0
         block.eliminate_zeros()
-        parts.append(strongest_of_rows(block, parameters.sources))
-    return csr_matrix(vstack(parts))
+        return strongest_of_rows(block, parameters.sources)
+
+    return csr_matrix(vstack(in_threads(nearest, range(0, n_items, parameters.block))))
 
 
 def _taken(feedback: Feedback, n_items: int) -> csr_matrix:
@@ -72,9 +72,7 @@ def _gram(taken: csr_matrix) -> FloatArray:
     def fill(rows: slice) -> None:
         gram[rows] = (users_of[rows] @ taken).toarray()
 
-    parts = [slice(first, first + _GRAM_ROWS) for first in range(0, n_items, _GRAM_ROWS)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(fill, parts))  # for what they raise
+    in_threads(fill, [slice(first, first + _GRAM_ROWS) for first in range(0, n_items, _GRAM_ROWS)])
     return gram
 
 
