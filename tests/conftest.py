@@ -6,17 +6,15 @@ MEDLEY_TEST_SERVER_URL names another server to test against (a role that may cre
 import os
 import shutil
 import tempfile
-import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import psycopg
 import pytest
-from psycopg import sql
-from sqlalchemy.engine import make_url
+from databases import PREFIX, RUN, drop_database, fresh_database, make_template
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -28,12 +26,8 @@ from app.postgres import embedded_postgres, server_home
 if TYPE_CHECKING:
     from trained import Service, ServiceStarter
 
-# xdist's workers inherit this from the process that starts them, which has none yet.
-RUN = os.environ.setdefault("MEDLEY_TEST_RUN", str(os.getpid()))
-PREFIX = f"medley_test_{RUN}_"
 DATA_DIR = Path(tempfile.gettempdir()) / f"medley-test-{RUN}"
 OTHER_SERVER = os.environ.get("MEDLEY_TEST_SERVER_URL")
-TEMPLATE_LOCK = 271828
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -216,46 +210,3 @@ async def new_service(settings: Settings, start_service: "ServiceStarter") -> As
     """A whole service on an empty database, without a release."""
     async with start_service(settings.model_copy(update={"release_poll_seconds": 60})) as started:
         yield started
-
-
-def make_template(server_url: str, name: str, source: str, fill: Callable[[str], None]) -> str:
-    """The name of a template made of ``source`` by ``fill``: by the worker that comes first, whole or not at all."""
-    name, unfinished = PREFIX + name, f"{PREFIX}{name}_unfinished"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
-            drop_database(connection, unfinished)
-            copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            connection.execute(copy.format(sql.Identifier(unfinished), sql.Identifier(source)))
-            fill(on_database(server_url, unfinished))
-            rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-            connection.execute(rename.format(sql.Identifier(unfinished), sql.Identifier(name)))
-    return name
-
-
-@contextmanager
-def fresh_database(server_url: str, template: str) -> Generator[str]:
-    """A copy of ``template``, dropped afterwards, whoever is still connected."""
-    name = f"{PREFIX}{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        connection.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
-    try:
-        yield on_database(server_url, name)
-    finally:
-        with psycopg.connect(server_url, autocommit=True) as connection:
-            drop_database(connection, name)
-
-
-def drop_database(connection: psycopg.Connection, name: str) -> None:
-    drop = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
-    try:
-        connection.execute(drop + sql.SQL(" WITH (FORCE)"))
-    except psycopg.errors.InsufficientPrivilege:
-        # Autovacuum is there, which our role may not end; a plain DROP asks it to leave and waits.
-        connection.execute(drop)
-
-
-def on_database(url: str, name: str) -> str:
-    """The address of another database of the same server."""
-    return make_url(driver_url(url)).set(database=name).render_as_string(hide_password=False)

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import fresh_database
+from databases import fresh_database
 from trained import Service, ids, item_id, problem, share_of, train_small
 
 pytestmark = pytest.mark.anyio
