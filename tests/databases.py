@@ -9,6 +9,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from app.db import driver_url
+
 # xdist's workers inherit this from the process that starts them, which has none yet.
 RUN = os.environ.setdefault("MEDLEY_TEST_RUN", str(os.getpid()))
 PREFIX = f"medley_test_{RUN}_"
