@@ -40,6 +40,12 @@ OUTAGES = (
     TimeoutError,
 )
 
+READ_ONLY = "25006"
+"""The SQLSTATE of a write to a server that takes none, as a replica just after a failover."""
+
+DUPLICATE = "23505"
+"""The SQLSTATE of a second row where there may be one: a writer who takes no lock came in between."""
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
@@ -172,6 +178,10 @@ def problem_of(error: BaseException, scope: Scope) -> Response:
         # One line and no traceback: during an outage there is one for every request.
         log.warning("database_unavailable", kind=type(error).__name__, reason=str(getattr(error, "orig", error))[:300])
         return _known_problem(Unavailable("The database cannot be reached now, or is too busy."), 503, scope)
+    if _sqlstate(error) == DUPLICATE:
+        log.warning("write_conflict", kind=type(error).__name__)
+        conflict = Conflict("Somebody else has just written the same; send it again.", code="write_conflict")
+        return _known_problem(conflict, 409, scope)
     log.error("unexpected_error", exc_info=error)
     return problem_response(500, "internal_error", "Something went wrong here; the log has it under request_id.", scope)
 
@@ -184,7 +194,14 @@ def _known_problem(error: MedleyError, status: int, scope: Scope) -> Response:
 
 
 def _is_outage(error: BaseException) -> bool:
-    return isinstance(error, OUTAGES) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, OUTAGES) or _sqlstate(error) == READ_ONLY
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    """What Postgres calls the failure, with or without SQLAlchemy around it."""
+    origin = getattr(error, "orig", error)
+    return origin.sqlstate if isinstance(origin, psycopg.Error) else None
 
 
 def install_error_handlers(app: FastAPI) -> None:
