@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=8_000_000, ge=1_000, description="Largest request body, compressed or not.")
 
     release_poll_seconds: float = Field(
-        default=1.0, gt=0, le=60, description="How often a worker looks for a new release."
+        default=0.5, gt=0, le=60, description="How often a worker looks for a new release."
     )
 
     training_schedule: str = Field(
