@@ -101,7 +101,7 @@ FAILURES = [
     (OperationalError("COMMIT", {}, psycopg.OperationalError(f"connection lost {SECRET}")), 503, "unavailable"),
     (SessionTimeout(f"QueuePool limit {SECRET}"), 503, "unavailable"),
     (psycopg.OperationalError(SECRET), 503, "unavailable"),
-    (IntegrityError("COMMIT", {}, psycopg.errors.UniqueViolation(SECRET)), 500, "internal_error"),
+    (IntegrityError("COMMIT", {}, psycopg.errors.UniqueViolation(SECRET)), 409, "write_conflict"),
     (RuntimeError(SECRET), 500, "internal_error"),
     (TimeoutError(SECRET), 503, "unavailable"),
 ]
