@@ -63,7 +63,7 @@ help: ## list the targets
 
 # The files carry no address of an index and no path, whatever this machine is set to.
 LOCK = env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command "make lock" $(ARGS)
+	--custom-compile-command "make lock" $(ARGS)
 
 # The environment. $(VENV)/.whole holds this folder's path, and is there only while no installation is under way: after an
 # interrupted one, in a moved folder or without its interpreter, the environment is made anew.
@@ -109,7 +109,7 @@ $(VENV)/.dev: $(VENV)/.installer requirements-dev.txt pyproject.toml
 define install
 echo "Installing what $(1) pins"
 rm -f $(VENV)/.whole
-if ! $(BIN)/python -m pip config list | grep -E '(index-url|no-index|proxy|client-cert)=' >/dev/null && test -x $(BIN)/uv \
+if ! $(BIN)/python -m pip config list | grep -E '(index|index-[a-z]*|proxy|client-cert)=' >/dev/null && test -x $(BIN)/uv \
 	&& $(UV_INSTALL) --require-hashes --requirement $(1) \
 	&& $(UV_INSTALL) --no-deps --no-build-isolation --editable .; then :; else \
 	$(call without_uv,$(1)) && $(PIP) install --require-hashes --requirement $(VENV)/pinned.txt \
