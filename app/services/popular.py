@@ -14,7 +14,8 @@ from app.models import Item, Rating
 from app.services.cards import item_card
 from app.services.catalogue import Filters
 from app.services.deadlines import run_within
-from app.services.recommendations import POPULAR, ItemList, ListedItem, ListRequest
+from app.services.reasons import POPULAR
+from app.services.recommendations import ItemList, ListedItem, ListRequest
 
 PRIOR_RATINGS = 20.0
 DEADLINE_SECONDS = 2.0

@@ -11,7 +11,8 @@ from app.api.schemas.base import Answer, Date, ExternalId, Instant, Strict, Text
 from app.api.schemas.query import Limit, QueryFlag, QueryNumber
 from app.engine.signals import SignalName
 from app.services.catalogue import Filters
-from app.services.recommendations import ItemList, ListedItem, ListRequest, Reason
+from app.services.reasons import Reason
+from app.services.recommendations import ItemList, ListedItem, ListRequest
 
 MAX_HISTORY = 500
 
