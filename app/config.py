@@ -46,6 +46,11 @@ class Settings(BaseSettings):
     artifact_dir: Path | None = Field(
         default=None, description="Where releases are kept; by default data_dir/artifacts."
     )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Signs cursors and other tokens, the same on every machine; by default data_dir/secret.key is made.",
+    )
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")

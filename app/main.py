@@ -35,6 +35,7 @@ from app.services.breaker import CircuitBreaker
 from app.services.history_guard import HistoryGuard
 from app.services.live_engine import LiveEngine
 from app.services.popular import can_read_popular
+from app.services.signing import open_signer
 from app.telemetry import configure_logging
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import telemetry_switches
@@ -103,6 +104,7 @@ def _lifespan(settings: Settings, meter: Metrics) -> Callable[[FastAPI], Abstrac
 
 async def open_services(settings: Settings, meter: Metrics, stack: AsyncExitStack) -> Services:
     """Everything a process holds, opened in order; ``stack`` closes it in the reverse order."""
+    signer = await to_thread.run_sync(open_signer, settings)
     url = await stack.enter_async_context(_in_thread(postgres.database_url(settings)))
     if settings.database_url is None:
         # Nobody else looks after the embedded database; any other is migrated by its operators, with `medley db`.
@@ -121,6 +123,7 @@ async def open_services(settings: Settings, meter: Metrics, stack: AsyncExitStac
         live=live,
         histories=HistoryGuard(settings.history_timeout_ms / 1000, breaker, meter),
         metrics=meter,
+        signer=signer,
         on_items_written=live.apply_items,
         has_ranking=has_ranking,
     )

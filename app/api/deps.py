@@ -15,6 +15,7 @@ from app.models import ItemKey
 from app.services.history_guard import HistoryGuard
 from app.services.live_engine import LiveEngine
 from app.services.process_state import record_state
+from app.services.signing import Signer
 from app.telemetry.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -49,6 +50,7 @@ class Services:
     live: LiveEngine
     histories: HistoryGuard
     metrics: Metrics
+    signer: Signer
     now: Callable[[], datetime] = utc_now
     on_items_written: ItemsListener = ignore_items
     has_ranking: Callable[[], Awaitable[bool]] = never_ready
