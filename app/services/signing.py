@@ -1,7 +1,8 @@
 """Signed opaque tokens: what a client keeps for us and gives back, such as a cursor, and cannot change or make up.
 
-A token is base64url(HMAC-SHA256 of the payload, cut to 16 bytes | payload) without padding. Each purpose signs with a key of its
-own, so that a token of one kind is never taken for one of another. The payload can be read by anybody: it holds no secret.
+A token is base64url(MAC | payload) without padding. The MAC is keyed BLAKE2b (RFC 7693) of 16 bytes, which takes a microsecond
+where HMAC takes five. Each purpose signs with a key of its own, so that a token of one kind is never taken for one of another.
+The payload can be read by anybody: it holds no secret.
 """
 
 import hmac
@@ -9,6 +10,7 @@ import os
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 
 from app.config import Settings
@@ -24,7 +26,7 @@ class Signer:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self._keys: dict[str, bytes] = {}
+        self._keyed: dict[str, blake2b] = {}
 
     def sign(self, purpose: str, payload: bytes) -> str:
         """The token of ``payload`` for one purpose; the same payload gives the same token."""
@@ -44,10 +46,13 @@ class Signer:
         return payload if hmac.compare_digest(urlsafe_b64encode(raw).rstrip(b"="), encoded) else None
 
     def _mac(self, purpose: str, payload: bytes) -> bytes:
-        key = self._keys.get(purpose)
-        if key is None:
-            key = self._keys[purpose] = hmac.digest(self._secret, purpose.encode(), "sha256")
-        return hmac.digest(key, payload, "sha256")[:MAC_BYTES]
+        keyed = self._keyed.get(purpose)
+        if keyed is None:
+            key = hmac.digest(self._secret, purpose.encode(), "sha256")
+            keyed = self._keyed[purpose] = blake2b(key=key, digest_size=MAC_BYTES)
+        mac = keyed.copy()
+        mac.update(payload)
+        return mac.digest()
 
 
 def open_signer(settings: Settings) -> Signer:

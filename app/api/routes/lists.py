@@ -11,6 +11,7 @@ from app.api.schemas.lists import DiversityQuery, ExplainQuery, FiltersQuery, Li
 from app.engine.similarity import Likeness
 from app.errors import Unavailable
 from app.services.popular import popular_or_nothing
+from app.services.recommendation_ids import make_recommendation_id
 from app.services.recommendations import ListRequest, list_popular, list_similar
 
 router = Router(prefix="/v1", tags=["Recommendations"])
@@ -33,7 +34,8 @@ async def get_popular(
         listed = await popular_or_nothing(services.database.sessions, request, now=now)
     else:
         listed = list_popular(serving, request, now=now)
-    return Response(render_list(listed, now), media_type="application/json")
+    recommendation_id = make_recommendation_id(services.signer, "popular", listed.release, now)
+    return Response(render_list(listed, recommendation_id, now), media_type="application/json")
 
 
 @router.get(
@@ -57,4 +59,5 @@ async def get_similar(
     if serving is None:
         raise Unavailable("There is no release yet: nothing is known of what is like what.", code="no_release")
     listed = list_similar(serving, item_id, by, ListRequest(limit, filters, diversity=diversity), now=now)
-    return Response(render_list(listed, now), media_type="application/json")
+    recommendation_id = make_recommendation_id(services.signer, "similar", listed.release, now)
+    return Response(render_list(listed, recommendation_id, now), media_type="application/json")

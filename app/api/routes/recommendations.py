@@ -17,6 +17,7 @@ from app.event_kinds import EventKinds
 from app.services.history import know_user
 from app.services.popular import popular_or_nothing
 from app.services.predictions import with_predictions
+from app.services.recommendation_ids import ListKind, make_recommendation_id
 from app.services.recommendations import ItemList, ListRequest, recommend
 
 router = Router(prefix="/v1", tags=["Recommendations"])
@@ -40,14 +41,14 @@ async def get_recommendations(
     feedback, degraded = await read_user_feedback(services, user_id, now)
     serving = services.live.serving
     if serving is None:
-        return await _without_release(services, request, now, feedback.all_seen_keys, degraded)
+        return await _without_release(services, "recommendations", request, now, feedback.all_seen_keys, degraded)
     mean, kinds = serving.configuration.overall_mean, services.settings.event_kinds
     user = know_user(feedback, serving.catalogue, mean, kinds)
     with services.metrics.ranking():
         listed = recommend(serving, user, request, now=now, degraded=degraded)
         if request.explain:
             listed = with_predictions(serving, user, listed, scale_of(services.settings))
-    return _answer(services, listed, now)
+    return _answer(services, "recommendations", listed, now)
 
 
 @router.post(
@@ -67,14 +68,15 @@ async def recommend_for_history(
     check_history(body, services.settings)
     serving = services.live.serving
     if serving is None:
-        return await _without_release(services, _without_posted(request, body, services.settings.event_kinds), now)
+        wishes = _without_posted(request, body, services.settings.event_kinds)
+        return await _without_release(services, "history", wishes, now)
     mean, kinds = serving.configuration.overall_mean, services.settings.event_kinds
     user = posted_user(body, serving.catalogue, mean, kinds, now)
     with services.metrics.ranking():
         listed = recommend(serving, user, request, now=now)
         if request.explain:
             listed = with_predictions(serving, user, listed, scale_of(services.settings))
-    return _answer(services, listed, now)
+    return _answer(services, "history", listed, now)
 
 
 def _without_posted(request: ListRequest, body: HistoryIn, kinds: EventKinds) -> ListRequest:
@@ -89,6 +91,7 @@ def _without_posted(request: ListRequest, body: HistoryIn, kinds: EventKinds) ->
 
 async def _without_release(
     services: Services,
+    kind: ListKind,
     request: ListRequest,
     now: datetime,
     seen_keys: Sequence[int] = (),
@@ -97,9 +100,10 @@ async def _without_release(
     listed = await popular_or_nothing(services.database.sessions, request, now=now, seen_keys=seen_keys)
     missing = [each for each in degraded if each not in listed.degraded]
     listed = replace(listed, degraded=(*listed.degraded, *missing))
-    return _answer(services, listed, now)
+    return _answer(services, kind, listed, now)
 
 
-def _answer(services: Services, listed: ItemList, now: datetime) -> Response:
+def _answer(services: Services, kind: ListKind, listed: ItemList, now: datetime) -> Response:
     services.metrics.list_served(listed.fallback, listed.degraded)
-    return Response(render_list(listed, now), media_type="application/json", headers={"Cache-Control": "no-store"})
+    body = render_list(listed, make_recommendation_id(services.signer, kind, listed.release, now), now)
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -11,6 +11,7 @@ from app.services.event_merge import EventRow
 from app.services.events import new_event_id
 from app.services.limits import LARGEST_POSITION, LONGEST_KIND, LONGEST_RECOMMENDATION_ID
 
+EXAMPLE_RECOMMENDATION_ID = "rec_kWh4Zb1xOq8N6mVYtX0aRwFqAkrAXKH5AIl2ZHMyMDI2LTExLTIxVDA0LTEyLTAwWi0zZjlj"
 _EXAMPLE: dict[str, Any] = {
     "event_id": "5f0c8e1a",
     "user_id": "ada",
@@ -50,7 +51,7 @@ class EventIn(Strict):
         default=None, description="At most 5 minutes (a setting) ahead of the clock. Without it, the time of arrival."
     )
     recommendation_id: Annotated[Text, Field(min_length=1, max_length=LONGEST_RECOMMENDATION_ID)] | None = Field(
-        default=None, description="Of the list that showed the item.", examples=["rec_01JD"]
+        default=None, description="Of the list that showed the item.", examples=[EXAMPLE_RECOMMENDATION_ID]
     )
     position: Annotated[int, Field(ge=1, le=LARGEST_POSITION)] | None = Field(
         default=None, description="The item's `rank` in that list.", examples=[3]

@@ -8,6 +8,7 @@ from fastapi import Depends, Query
 from pydantic import ConfigDict, Field
 
 from app.api.schemas.base import Answer, Date, ExternalId, Instant, Strict, Text
+from app.api.schemas.events import EXAMPLE_RECOMMENDATION_ID
 from app.api.schemas.query import Limit, QueryFlag, QueryNumber
 from app.engine.signals import SignalName
 from app.services.catalogue import Filters
@@ -17,6 +18,7 @@ from app.services.recommendations import ItemList, ListedItem, ListRequest
 MAX_HISTORY = 500
 
 SHAWSHANK_LIST: dict[str, Any] = {
+    "recommendation_id": EXAMPLE_RECOMMENDATION_ID,
     "items": [
         {
             "item_id": "318",
@@ -94,6 +96,9 @@ class RankedList(Answer):
 
     model_config = ConfigDict(json_schema_extra={"examples": [SHAWSHANK_LIST]})
 
+    recommendation_id: str = Field(
+        description="Names this list: send it with the events that follow from it, for `GET /v1/metrics/online`."
+    )
     items: list[RankedItem]
     release: str | None = Field(description="The release that ranked the list; null without one.")
     generated_at: datetime
@@ -183,10 +188,11 @@ async def _read_wishes(
 PersonalListQuery = Annotated[ListRequest, Depends(_read_wishes)]
 
 
-def render_list(listed: ItemList, generated_at: datetime) -> bytes:
+def render_list(listed: ItemList, recommendation_id: str, generated_at: datetime) -> bytes:
     """The JSON of a :class:`RankedList`; cards are copied as they are."""
     return orjson.dumps(
         {
+            "recommendation_id": recommendation_id,
             "items": [_ranked(item, rank) for rank, item in enumerate(listed.items, 1)],
             "release": listed.release,
             "generated_at": generated_at.astimezone(UTC),
