@@ -28,7 +28,7 @@ LIST_CODES: dict[ListKind, int] = {
     "home": 7,
     "search": 8,
 }
-LIST_KINDS = {code: kind for kind, code in LIST_CODES.items()}
+LIST_KINDS: dict[int, ListKind] = {code: kind for kind, code in LIST_CODES.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.services.limits import LONGEST_RECOMMENDATION_ID
-from app.services.recommendation_ids import LIST_CODES, PREFIX, make_recommendation_id, read_recommendation_id
+from app.services.recommendation_ids import LIST_CODES, PREFIX, ListKind, make_recommendation_id, read_recommendation_id
 from app.services.signing import Signer
 
 SIGNER = Signer(b"0123456789abcdef0123456789abcdef")
@@ -16,8 +16,8 @@ NAMES = st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_si
 
 
 @given(kind=st.sampled_from(list(LIST_CODES)), release=st.none() | NAMES, variant=st.none() | NAMES)
-def test_an_id_says_what_its_list_was(kind: str, release: str | None, variant: str | None) -> None:
-    token = make_recommendation_id(SIGNER, kind, release, NOW, variant)  # pyright: ignore[reportArgumentType]
+def test_an_id_says_what_its_list_was(kind: ListKind, release: str | None, variant: str | None) -> None:
+    token = make_recommendation_id(SIGNER, kind, release, NOW, variant)
     read = read_recommendation_id(SIGNER, token)
     assert read is not None
     assert (read.kind, read.made_at, read.release, read.variant) == (kind, NOW, release, variant)
