@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,13 @@ class ItemRecord:
     vote_mean: float | None = None
     hidden: bool = False
     version: int = 0
+    duration_minutes: int | None = None
+    certificate: str | None = None
+    url: str | None = None
+    available_from: datetime | None = None
+    available_until: datetime | None = None
+    safe_for_all: bool = False
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from app.engine.engine import Engine
 from app.engine.item_to_item import ItemToItemReading
 from app.engine.next_item import NextItemReading
 from app.engine.signals import SignalName, Spread
+from app.services.opinions import VOTE_SCALE
 from training.collaborative import AlsParameters, Factors, fit_factors
 from training.content import ContentFit, ContentParameters, fit_content, fit_factor_map
 from training.data import Feedback, Snapshot
@@ -47,7 +48,7 @@ class Parameters:
     profile: Profile = field(default_factory=Profile)
     popularity: PopularityParameters = field(default_factory=PopularityParameters)
     rating: RatingParameters = field(default_factory=RatingParameters)
-    vote_scale: float = 10.0
+    vote_scale: float = VOTE_SCALE
     seed: int = 20_261_121
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine
 
-from app.engine.arrays import BoolArray, FloatArray, RowArray
+from app.engine.arrays import AnyArray, BoolArray, FloatArray, RowArray
 from app.engine.artifact import Manifest, write_artifact
 from app.errors import Conflict
 from app.event_kinds import EventKinds
@@ -22,6 +22,7 @@ from training.data import Snapshot
 from training.evaluate import measure_next_item
 from training.fit import Fit, Parameters, Report, fit_signals, report_nothing
 from training.lock import hold_training_lock
+from training.popularity import opinion_prior
 from training.publish import Published, publish_release
 from training.rating_model import fit_rating_model
 from training.runs import ProgressLog, failures_noted, start_run
@@ -88,7 +89,13 @@ def build_artifact(
     report("publish", 0.0)
     given = _all_parameters(parameters, scale_top, event_kinds)
     manifest = _manifest(data, fit, metrics, given, now, release)
-    return write_artifact(artifacts, manifest, fit.arrays | catalogue_arrays(data.snapshot.items))
+    return write_artifact(artifacts, manifest, fit.arrays | _catalogue(data.snapshot, parameters, scale_top))
+
+
+def _catalogue(snapshot: Snapshot, parameters: Parameters, scale_top: float) -> dict[str, AnyArray]:
+    share = scale_top / parameters.vote_scale
+    prior = opinion_prior(snapshot.feedback, snapshot.items, share, parameters.popularity)
+    return catalogue_arrays(snapshot.items, snapshot.feedback, prior)
 
 
 def fit_release(

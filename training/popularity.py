@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.engine.arrays import DoubleArray, FloatArray
+from app.services.opinions import OpinionPrior
 from training.data import Feedback, ItemRecord
 
 SECONDS_A_DAY = 86_400.0
@@ -43,8 +44,8 @@ def fit_popularity(
     n = len(items)
     newest = feedback.times.max() if len(feedback) else 0.0
     decay = 0.5 ** ((newest - feedback.times) / (parameters.half_life_days * SECONDS_A_DAY))
-    votes, means = _votes(items, scale_share)
-    prior, total = parameters.prior_ratings, votes.sum()
+    votes, means = _votes(items)
+    total = votes.sum()
     shares = votes / total if total else votes
     stand_in = parameters.votes_as_ratings * np.count_nonzero(votes) * shares
     taken = np.log1p(
@@ -52,17 +53,26 @@ def fit_popularity(
     )
     ratings = feedback if feedback.choices is None else feedback.take(feedback.rated)
     counts = np.bincount(ratings.items, minlength=n)
-    sums = np.bincount(ratings.items, weights=ratings.values, minlength=n)
-    overall = feedback.mean
-    if total:
-        overall = (len(ratings) * overall + prior * float(shares @ means)) / (len(ratings) + prior)
-    trusted = np.minimum(votes, parameters.most_votes)
-    liked = (prior * overall + trusted * means + sums) / (prior + trusted + counts)
+    sums = np.bincount(ratings.items, weights=ratings.values, minlength=n).astype(np.float64)
+    liked = opinion_prior(feedback, items, scale_share, parameters).means(counts, sums, votes, means)
     return np.stack([taken, liked]).astype(np.float32)
 
 
-def _votes(items: Sequence[ItemRecord], scale_share: float) -> tuple[DoubleArray, DoubleArray]:
-    """How many votes each item has and their mean on the scale of the ratings; none without a mean."""
+def opinion_prior(
+    feedback: Feedback, items: Sequence[ItemRecord], scale_share: float, parameters: PopularityParameters
+) -> OpinionPrior:
+    """What the mean of an item's opinions is shrunk to, as :func:`fit_popularity` says."""
+    votes, means = _votes(items)
+    prior, total, overall = parameters.prior_ratings, votes.sum(), feedback.mean
+    if total:
+        count = np.count_nonzero(feedback.rated)
+        voted = float((votes / total) @ (np.nan_to_num(means) * scale_share))
+        overall = (count * overall + prior * voted) / (count + prior)
+    return OpinionPrior(prior, overall, parameters.most_votes, scale_share)
+
+
+def _votes(items: Sequence[ItemRecord]) -> tuple[DoubleArray, DoubleArray]:
+    """How many votes each item has and their mean as it came; no votes, and NaN, without a mean."""
     votes = np.array([(i.votes or 0) if i.vote_mean is not None else 0 for i in items], np.float64)
-    means = np.array([(i.vote_mean or 0.0) * scale_share for i in items], np.float64)
+    means = np.array([np.nan if i.vote_mean is None else i.vote_mean for i in items], np.float64)
     return votes, means

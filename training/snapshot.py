@@ -32,6 +32,13 @@ _COLUMNS = (
     Item.vote_mean,
     Item.hidden,
     Item.changed_in,
+    Item.duration_minutes,
+    Item.certificate,
+    Item.url,
+    Item.available_from,
+    Item.available_until,
+    Item.safe_for_all,
+    Item.created_at,
 )
 
 
@@ -80,7 +87,20 @@ def _record(row: Row[*tuple[Any, ...]]) -> ItemRecord:
         row.language,
         row.attributes,
     )
-    version = int(row.changed_in)
     return ItemRecord(
-        row.key, row.id.encode(), description, row.image_url, row.votes, row.vote_mean, row.hidden, version
+        row.key,
+        row.id.encode(),
+        description,
+        row.image_url,
+        row.votes,
+        row.vote_mean,
+        row.hidden,
+        int(row.changed_in),
+        row.duration_minutes,
+        row.certificate,
+        row.url,
+        row.available_from,
+        row.available_until,
+        row.safe_for_all,
+        row.created_at,
     )

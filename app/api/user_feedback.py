@@ -8,11 +8,17 @@ from app.config import Settings
 from app.engine.predicted_rating import RatingScale
 from app.errors import Unavailable
 from app.services.history import UserFeedback, read_feedback
+from app.services.opinions import VOTE_SCALE
 
 
 def scale_of(settings: Settings) -> RatingScale:
     """The scale that ratings are given on."""
     return RatingScale(settings.rating_min, settings.rating_max)
+
+
+def vote_share_of(settings: Settings) -> float:
+    """What brings votes from elsewhere to the scale of the ratings."""
+    return settings.rating_max / VOTE_SCALE
 
 
 async def read_user_feedback(services: Services, user_id: str, now: datetime) -> tuple[UserFeedback, tuple[str, ...]]:

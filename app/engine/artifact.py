@@ -20,7 +20,7 @@ from app.engine.arrays import AnyArray, RowArray
 from app.engine.strings import StringTable
 from app.errors import ArtifactRejected
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished-"
 """What the name of a directory begins with while the artifact is being written."""

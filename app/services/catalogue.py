@@ -4,85 +4,22 @@ A changed item has one row in the overlay, however often it changes, and its row
 here belongs to the event loop: a request uses it between two awaits, so nothing changes under its hands.
 """
 
-import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.engine.arrays import AnyArray, BoolArray, RowArray
-from app.engine.artifact import require_array, require_offsets, require_strings
-from app.engine.growing import GrowingArray
-from app.errors import ArtifactRejected
+from app.engine.arrays import BoolArray, DoubleArray, RowArray
+from app.services.catalogue_columns import ReleaseColumns
+from app.services.catalogue_item import UNDATED, UNTIMED, CatalogueItem, Facet, days_of
+from app.services.catalogue_overlay import Overlay
+from app.services.filters import Filters
 
-UNDATED = np.iinfo(np.int32).min
-_EPOCH = dt.date(1970, 1, 1)
+__all__ = ["Catalogue", "CatalogueItem", "Filters", "ReleaseColumns"]
 
-
-def days_of(date: dt.date | None) -> int:
-    """Days since 1970, :data:`UNDATED` for None."""
-    return UNDATED if date is None else (date - _EPOCH).days
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What may be shown. An item without a release date passes neither of the two date limits."""
-
-    categories: Sequence[str] = ()
-    exclude_categories: Sequence[str] = ()
-    exclude_items: Sequence[str] = ()
-    released_from: dt.date | None = None
-    released_to: dt.date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueItem:
-    """One item as the overlay takes it; ``version`` tells two states of it apart."""
-
-    key: int
-    id: str
-    card: bytes
-    categories: Sequence[str]
-    released_on: dt.date | None
-    listed: bool
-    deleted: bool
-    version: str
-
-
-class ReleaseColumns:
-    """The catalogue's arrays in an artifact; raises :class:`ArtifactRejected` if they do not fit ``n_rows``."""
-
-    def __init__(self, arrays: Mapping[str, AnyArray], n_rows: int) -> None:
-        self.n_rows = n_rows
-        self.ids = require_strings(arrays, "catalogue.ids", n_rows)
-        self.cards = require_strings(arrays, "catalogue.cards", n_rows)
-        self.keys: RowArray = require_array(arrays, "catalogue.keys", np.int64, (n_rows,))
-        self.versions: RowArray = require_array(arrays, "catalogue.versions", np.int64, (n_rows,))
-        self.released = require_array(arrays, "catalogue.released", np.int32, (n_rows,))
-        self.listed: BoolArray = ~require_array(arrays, "catalogue.hidden", np.bool_, (n_rows,))
-        self.key_order = np.argsort(self.keys, kind="stable")
-        self.sorted_keys = self.keys[self.key_order]
-        names = require_strings(arrays, "catalogue.categories", None)
-        rows: RowArray = require_array(arrays, "catalogue.category_rows", np.int64, (None,))
-        offsets = require_offsets(arrays, "catalogue.category_offsets", len(names), len(rows))
-        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < n_rows:
-            raise ArtifactRejected("catalogue.category_rows: names rows that are not there")
-        self.category_rows: dict[str, RowArray] = {
-            name.decode(): rows[offsets[i] : offsets[i + 1]] for i, name in enumerate(names)
-        }
-
-
-@dataclass(slots=True)
-class _Overlay:
-    """Rows past the release's own. ``rows`` finds the row of a key, ``ids`` of an id, ``categories`` those of a category."""
-
-    items: list[CatalogueItem] = field(default_factory=list[CatalogueItem])
-    rows: dict[int, int] = field(default_factory=dict[int, int])
-    ids: dict[str, int] = field(default_factory=dict[str, int])
-    categories: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
-    released: GrowingArray[np.int32] = field(default_factory=lambda: GrowingArray((), np.int32))
-    listed: GrowingArray[np.bool_] = field(default_factory=lambda: GrowingArray((), np.bool_))
+Number = TypeVar("Number", bound=np.generic)
 
 
 class Catalogue:
@@ -91,7 +28,13 @@ class Catalogue:
     def __init__(self, release: ReleaseColumns) -> None:
         self._release = release
         self._listed = release.listed.copy()
-        self._overlay = _Overlay()
+        self._overlay = Overlay()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what was worked out for all rows together."""
+        self._columns: dict[str, Any] = {}
+        self._shown: tuple[float, float, BoolArray] = (np.inf, -np.inf, self._listed)
 
     @property
     def n_rows(self) -> int:
@@ -105,8 +48,8 @@ class Catalogue:
 
     def row_of(self, item_id: str) -> int | None:
         """The row of an item, hidden and deleted ones too; None for an unknown id."""
-        row = self._overlay.ids.get(item_id)
-        return self._release.ids.find(item_id.encode()) if row is None else row
+        place = self._overlay.ids.get(item_id)
+        return self._release.ids.find(item_id.encode()) if place is None else self._release.n_rows + place
 
     def rows_of_keys(self, keys: RowArray) -> RowArray:
         """The rows of many keys, shape as given; -1 for unknown ones."""
@@ -116,11 +59,11 @@ class Catalogue:
             places = np.minimum(np.searchsorted(release.sorted_keys, keys), release.n_rows - 1)
             known = release.sorted_keys[places] == keys
             rows[known] = release.key_order[places[known]]
-        if self._overlay.rows:
-            for place, key in enumerate(cast("list[int]", keys.tolist())):
-                late = self._overlay.rows.get(key)
+        if self._overlay.places:
+            for i, key in enumerate(cast("list[int]", keys.tolist())):
+                late = self._overlay.places.get(key)
                 if late is not None:
-                    rows[place] = late
+                    rows[i] = release.n_rows + late
         return rows
 
     def release_row_of_key(self, key: int) -> int:
@@ -131,9 +74,9 @@ class Catalogue:
 
     def version_of(self, key: int) -> str | None:
         """The version that is held of an item: the overlay's, else the release's; None for an unknown one."""
-        row = self._overlay.rows.get(key)
-        if row is not None:
-            return self._overlay.items[row - self._release.n_rows].version
+        place = self._overlay.places.get(key)
+        if place is not None:
+            return self._overlay.items[place].version
         base = self.release_row_of_key(key)
         return str(self._release.versions[base]) if base >= 0 else None
 
@@ -162,53 +105,125 @@ class Catalogue:
 
     def put(self, item: CatalogueItem) -> int:
         """Take the newest state of an item into the overlay, into the row it has there or into a new one; gives that row."""
-        overlay = self._overlay
-        row = overlay.rows.get(item.key, self.n_rows)
-        late = row - self._release.n_rows
-        if row == self.n_rows:
-            base = self.release_row_of_key(item.key)
-            if base >= 0:
-                self._listed[base] = False
-            overlay.items.append(item)
-            overlay.rows[item.key] = overlay.ids[item.id] = row
-        else:
-            self._leave_categories(row, overlay.items[late].categories)
-            overlay.items[late] = item
-        overlay.released.put(late, days_of(item.released_on))
-        overlay.listed.put(late, item.listed)
-        for category in item.categories:
-            overlay.categories.setdefault(category, set()).add(row)
-        return row
+        base = self.release_row_of_key(item.key)
+        if base >= 0:
+            self._listed[base] = False
+        place = self._overlay.put(item, base)
+        self._forget()
+        return self._release.n_rows + place
 
-    def _leave_categories(self, row: int, categories: Sequence[str]) -> None:
-        for category in set(categories):
-            members = self._overlay.categories[category]
-            members.discard(row)
-            if not members:
-                del self._overlay.categories[category]
+    def numbers(self, name: str) -> Any:
+        """A column of :data:`~app.services.catalogue_item.NUMBERS`, ``(n_rows,)``; not to be written to."""
+        own = self._release.numbers[name]
+        return self._whole(name, lambda: np.concatenate([own, self._overlay.numbers(name)]), own)
 
-    def allowed(self, filters: Filters) -> BoolArray:
-        """Which rows pass: listed, and as the filters say; a new array of shape ``(n_rows,)``."""
-        allowed = np.concatenate([self._listed, self._overlay.listed.view])
-        if filters.categories:
-            wanted = np.zeros(self.n_rows, np.bool_)
-            self._mark(wanted, filters.categories, to=True)
-            allowed &= wanted
-        self._mark(allowed, filters.exclude_categories, to=False)
-        if filters.released_from or filters.released_to:
-            days = np.concatenate([self._release.released, self._overlay.released.view])
-            allowed &= days != UNDATED
-            if filters.released_from:
-                allowed &= days >= days_of(filters.released_from)
-            if filters.released_to:
-                allowed &= days <= days_of(filters.released_to)
+    @property
+    def rating_counts(self) -> RowArray:
+        """How many ratings each item has, ``(n_rows,)``: when the release was made, none for an item that is newer."""
+        own = self._release.rating_counts
+        return self._whole("rating_counts", lambda: self._lent(own), own)
+
+    @property
+    def rating_sums(self) -> DoubleArray:
+        """What these ratings add up to."""
+        own = self._release.rating_sums
+        return self._whole("rating_sums", lambda: self._lent(own), own)
+
+    @property
+    def mean_ratings(self) -> DoubleArray:
+        """The Bayesian mean of all opinions on each item, ``(n_rows,)``, see :class:`~app.services.opinions.OpinionPrior`; NaN
+        for an item that nobody has rated and that has no votes with a mean."""
+        return self._whole("mean_ratings", self._mean_ratings)
+
+    def _mean_ratings(self) -> DoubleArray:
+        counts, votes, vote_means = self.rating_counts, self.numbers("votes"), self.numbers("vote_means")
+        means = self._release.prior.means(counts, self.rating_sums, votes, vote_means)
+        means[(counts == 0) & ((votes == 0) | np.isnan(vote_means))] = np.nan
+        return means
+
+    def _lent(self, own: NDArray[Number]) -> NDArray[Number]:
+        """A column that only the release has: a changed item has what its row there has, a new one 0."""
+        bases = self._overlay.bases.view
+        late = np.zeros(len(bases), own.dtype)
+        late[bases >= 0] = own[bases[bases >= 0]]
+        return np.concatenate([own, late])
+
+    def _whole(self, name: str, make: Callable[[], Any], own: Any = None) -> Any:
+        """What ``make`` gives, kept until an item changes; ``own``, if given, while there is no overlay."""
+        if own is not None and not self._overlay.items:
+            return own
+        if name not in self._columns:
+            self._columns[name] = make()
+        return self._columns[name]
+
+    def shown(self, now: datetime) -> BoolArray:
+        """Which rows may be shown at all: neither hidden nor deleted, and available at this time; ``(n_rows,)``, not to be
+        written to. Kept until an item changes or the next one comes or goes by its times."""
+        instant = now.timestamp()
+        begin, end, shown = self._shown
+        if not begin <= instant < end:
+            begins, ends = self.numbers("available_from"), self.numbers("available_until")
+            listed = np.concatenate([self._listed, self._overlay.listed])
+            shown = listed & (begins <= instant) & (instant < ends)
+            bounds = np.concatenate([begins[listed], ends[listed]])
+            begin = float(bounds[bounds <= instant].max(initial=-np.inf))
+            end = float(bounds[bounds > instant].min(initial=np.inf))
+            self._shown = begin, end, shown
+        return shown
+
+    def allowed(self, filters: Filters, now: datetime) -> BoolArray:
+        """Which rows pass: they may be shown, and are as the filters say; a new array of shape ``(n_rows,)``."""
+        allowed = self.shown(now).copy()
+        self._narrow(allowed, filters)
+        return allowed
+
+    def _narrow(self, allowed: BoolArray, filters: Filters) -> None:
+        for facet, labels in _labels_of(filters):
+            if labels:
+                wanted = np.zeros(self.n_rows, np.bool_)
+                self._mark(wanted, facet, labels, to=True)
+                allowed &= wanted
+        self._mark(allowed, "categories", filters.exclude_categories, to=False)
+        for mask in self._limits(filters):
+            allowed &= mask
         for item_id in filters.exclude_items:
             row = self.row_of(item_id)
             if row is not None:
                 allowed[row] = False
-        return allowed
+        if filters.besides is not None:
+            self._narrow(allowed, filters.besides)
 
-    def _mark(self, mask: BoolArray, categories: Iterable[str], *, to: bool) -> None:
-        for category in categories:
-            mask[self._release.category_rows.get(category, np.zeros(0, np.int64))] = to
-            mask[list(self._overlay.categories.get(category, ()))] = to
+    def _limits(self, filters: Filters) -> Iterator[BoolArray]:
+        """For each limit on a number the rows that keep it."""
+        if filters.released_from or filters.released_to:
+            days = self.numbers("released")
+            yield days != UNDATED
+            if filters.released_from:
+                yield days >= days_of(filters.released_from)
+            if filters.released_to:
+                yield days <= days_of(filters.released_to)
+        if filters.max_duration is not None:
+            durations = self.numbers("durations")
+            yield (durations != UNTIMED) & (durations <= filters.max_duration)
+        if filters.min_rating is not None:
+            yield self.mean_ratings >= filters.min_rating
+        if filters.min_ratings:
+            yield self.rating_counts + self.numbers("votes") >= filters.min_ratings
+        if filters.safe_for_all:
+            yield self.numbers("safe_for_all")
+
+    def _mark(self, mask: BoolArray, facet: Facet, labels: Iterable[str], *, to: bool) -> None:
+        for label in labels:
+            mask[self._release.labels[facet].rows_of(label)] = to
+            for place in self._overlay.labels[facet].get(label, ()):
+                mask[self._release.n_rows + place] = to
+
+
+def _labels_of(filters: Filters) -> tuple[tuple[Facet, Sequence[str]], ...]:
+    return (
+        ("categories", filters.categories),
+        ("certificates", filters.certificates),
+        ("languages", [language.lower() for language in filters.languages]),
+        ("people", filters.people),
+        ("tags", filters.tags),
+    )

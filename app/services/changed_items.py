@@ -1,7 +1,7 @@
 """Items created or changed since a release: read, and made ready for the engine away from the event loop."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,7 @@ from app.engine.content import ContentTransform
 from app.engine.extension import stand_ins_of
 from app.engine.terms import Description, item_terms
 from app.models import Item
-from app.services.cards import item_card
-from app.services.catalogue import CatalogueItem
+from app.services.catalogue_item import CatalogueItem, ItemFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +52,17 @@ def make_ready(
 
 
 def _catalogue_item(row: Row[Any]) -> CatalogueItem:
-    card = item_card(title=row.title, categories=row.categories, released_on=row.released_on, image_url=row.image_url)
+    facts = facts_of(row)
     deleted = row.deleted_at is not None
     listed = not row.hidden and not deleted
-    return CatalogueItem(row.key, row.id, card, row.categories, row.released_on, listed, deleted, version_of(row))
+    return CatalogueItem(
+        row.key, row.id, facts.card, facts.details, facts.labels, facts.numbers, listed, deleted, version_of(row)
+    )
+
+
+def facts_of(row: Row[Any]) -> ItemFacts:
+    """What a row of the items table says of its item."""
+    return ItemFacts(**{each.name: getattr(row, each.name) for each in fields(ItemFacts)})
 
 
 def _description(row: Row[Any]) -> Description:

@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import BigInteger, ColumnElement, Double, Row, Text, cast, func, literal, select
+from sqlalchemy import BigInteger, Double, Row, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.models import Item, Rating
 from app.services.cards import item_card
-from app.services.catalogue import Filters
 from app.services.deadlines import run_within
+from app.services.filter_conditions import StoredOpinions, filter_conditions, shown_conditions
+from app.services.opinions import VOTE_SCALE
 from app.services.reasons import POPULAR
 from app.services.recommendations import ItemList, ListedItem, ListRequest
 
-PRIOR_RATINGS = 20.0
+DEFAULT_VOTE_SHARE = 5.0 / VOTE_SCALE
 DEADLINE_SECONDS = 2.0
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -28,10 +29,11 @@ async def popular_or_nothing(
     *,
     now: dt.datetime,
     seen_keys: Sequence[int] = (),
+    vote_share: float = DEFAULT_VOTE_SHARE,
 ) -> ItemList:
     """:func:`read_popular`, or an empty list when the database cannot be read either."""
     try:
-        return await run_within(DEADLINE_SECONDS, _read(sessions, request, now=now, seen_keys=seen_keys))
+        return await run_within(DEADLINE_SECONDS, _read(sessions, request, now, seen_keys, vote_share))
     except (SQLAlchemyError, TimeoutError) as error:
         _log.warning("popular.database_failed", error=type(error).__name__)
         return ItemList([], None, now, fallback="popularity", degraded=("no_release", "database"))
@@ -47,10 +49,14 @@ async def can_read_popular(sessions: async_sessionmaker[AsyncSession]) -> bool:
 
 
 async def _read(
-    sessions: async_sessionmaker[AsyncSession], request: ListRequest, *, now: dt.datetime, seen_keys: Sequence[int]
+    sessions: async_sessionmaker[AsyncSession],
+    request: ListRequest,
+    now: dt.datetime,
+    seen_keys: Sequence[int],
+    vote_share: float,
 ) -> ItemList:
     async with sessions() as session:
-        return await read_popular(session, request, now=now, seen_keys=seen_keys)
+        return await read_popular(session, request, now=now, seen_keys=seen_keys, vote_share=vote_share)
 
 
 async def _touch(sessions: async_sessionmaker[AsyncSession]) -> None:
@@ -59,25 +65,31 @@ async def _touch(sessions: async_sessionmaker[AsyncSession]) -> None:
 
 
 async def read_popular(
-    session: AsyncSession, request: ListRequest, *, now: dt.datetime, seen_keys: Sequence[int] = ()
+    session: AsyncSession,
+    request: ListRequest,
+    *,
+    now: dt.datetime,
+    seen_keys: Sequence[int] = (),
+    vote_share: float = DEFAULT_VOTE_SHARE,
 ) -> ItemList:
-    """Items by ``log(1 + count) * Bayesian mean`` of their ratings, ties by id; those of ``seen_keys`` are left out,
-    unless what was seen is asked for too."""
-    overall = select(func.coalesce(func.avg(Rating.value), 0.0)).where(Rating.value.is_not(None)).scalar_subquery()
+    """Items by ``log(1 + count) * Bayesian mean`` of their ratings, ties by votes from elsewhere and by id.
+
+    Those of ``seen_keys`` are left out, unless what was seen is asked for too. ``vote_share`` brings votes from elsewhere to
+    the scale of the ratings.
+    """
     ratings = (
         select(Rating.item_key, func.count().label("count"), func.sum(Rating.value).label("total"))
         .where(Rating.value.is_not(None))
         .group_by(Rating.item_key)
         .subquery()
     )
-    count = func.coalesce(ratings.c.count, 0)
-    mean = (PRIOR_RATINGS * overall + func.coalesce(ratings.c.total, 0.0)) / (PRIOR_RATINGS + count)
-    score = cast(func.ln(1 + count) * mean, Double)
+    opinions = StoredOpinions.of(ratings.c.count, ratings.c.total, vote_share)
+    score = cast(func.ln(1 + opinions.count) * opinions.mean_of_ratings, Double)
     statement = (
         select(Item.id, Item.title, Item.categories, Item.released_on, Item.image_url, score.label("score"))
         .outerjoin(ratings, ratings.c.item_key == Item.key)
-        .where(Item.deleted_at.is_(None), Item.hidden.is_(False), *_conditions(request.filters))
-        .order_by(score.desc(), Item.id)
+        .where(*shown_conditions(now), *filter_conditions(request.filters, opinions))
+        .order_by(score.desc(), Item.votes.desc().nulls_last(), Item.id)
         .limit(request.limit)
     )
     if seen_keys and not request.include_seen:
@@ -94,18 +106,3 @@ def _listed(row: Row[*tuple[Any, ...]], *, explain: bool) -> ListedItem:
     if not explain:
         return ListedItem(row.id, score, card)
     return ListedItem(row.id, score, card, reasons=[POPULAR], contributions={"popularity": score})
-
-
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if filters.categories:
-        conditions.append(Item.categories.overlap(literal(list(filters.categories), ARRAY(Text))))
-    if filters.exclude_categories:
-        conditions.append(~Item.categories.overlap(literal(list(filters.exclude_categories), ARRAY(Text))))
-    if filters.exclude_items:
-        conditions.append(Item.id != func.all(literal(list(filters.exclude_items), ARRAY(Text))))
-    if filters.released_from:
-        conditions.append(Item.released_on >= filters.released_from)
-    if filters.released_to:
-        conditions.append(Item.released_on <= filters.released_to)
-    return conditions

@@ -59,7 +59,7 @@ def recommend(
     serving: Serving, user: KnownUser, request: ListRequest, *, now: datetime, degraded: Sequence[str] = ()
 ) -> ItemList:
     """The best items for a user; without a history, what is popular."""
-    allowed = serving.catalogue.allowed(request.filters)
+    allowed = serving.catalogue.allowed(request.filters, now)
     if not request.include_seen:
         allowed[user.seen] = False
     size = len(user.history)
@@ -78,7 +78,7 @@ def recommend(
 
 def list_popular(serving: Serving, request: ListRequest, *, now: datetime) -> ItemList:
     """What is popular with everybody."""
-    allowed = serving.catalogue.allowed(request.filters)
+    allowed = serving.catalogue.allowed(request.filters, now)
     ranking = _rank(serving, serving.engine.score(NOBODY.history), allowed, request)
     return ItemList(_listed(serving, ranking, NOBODY, explain=request.explain), serving.release, now)
 
@@ -90,7 +90,7 @@ def list_similar(serving: Serving, item_id: str, by: Likeness, request: ListRequ
     if row is None or catalogue.is_deleted(row):
         raise NotFound("There is no such item.", code="unknown_item")
     likeness = serving.engine.similarity
-    rows, scores = likeness.rank(row, by, catalogue.allowed(request.filters), _pool(request))
+    rows, scores = likeness.rank(row, by, catalogue.allowed(request.filters, now), _pool(request))
     chosen = diversify(scores, likeness.content_of(rows), request.limit, request.diversity)
     return ItemList(_plain(catalogue, rows[chosen], scores[chosen]), serving.release, now)
 

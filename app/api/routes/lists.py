@@ -7,7 +7,9 @@ from fastapi import Path, Query, Response
 from app.api.deps import NowDep, ServicesDep
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
-from app.api.schemas.lists import DiversityQuery, ExplainQuery, FiltersQuery, LimitQuery, RankedList, render_list
+from app.api.schemas.list_query import DiversityQuery, ExplainQuery, FiltersQuery, LimitQuery
+from app.api.schemas.lists import RankedList, render_list
+from app.api.user_feedback import vote_share_of
 from app.engine.similarity import Likeness
 from app.errors import Unavailable
 from app.services.popular import popular_or_nothing
@@ -31,7 +33,9 @@ async def get_popular(
     request = ListRequest(limit, filters, explain=explain, diversity=diversity)
     serving = services.live.serving
     if serving is None:
-        listed = await popular_or_nothing(services.database.sessions, request, now=now)
+        listed = await popular_or_nothing(
+            services.database.sessions, request, now=now, vote_share=vote_share_of(services.settings)
+        )
     else:
         listed = list_popular(serving, request, now=now)
     recommendation_id = make_recommendation_id(services.signer, "popular", listed.release, now)

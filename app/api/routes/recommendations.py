@@ -11,8 +11,9 @@ from app.api.deps import Services, ServicesDep
 from app.api.posted_history import check_history, posted_user
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
-from app.api.schemas.lists import HistoryIn, PersonalListQuery, RankedList, render_list
-from app.api.user_feedback import read_user_feedback, scale_of
+from app.api.schemas.list_query import PersonalListQuery
+from app.api.schemas.lists import HistoryIn, RankedList, render_list
+from app.api.user_feedback import read_user_feedback, scale_of, vote_share_of
 from app.event_kinds import EventKinds
 from app.services.history import know_user
 from app.services.popular import popular_or_nothing
@@ -97,7 +98,13 @@ async def _without_release(
     seen_keys: Sequence[int] = (),
     degraded: Sequence[str] = (),
 ) -> Response:
-    listed = await popular_or_nothing(services.database.sessions, request, now=now, seen_keys=seen_keys)
+    listed = await popular_or_nothing(
+        services.database.sessions,
+        request,
+        now=now,
+        seen_keys=seen_keys,
+        vote_share=vote_share_of(services.settings),
+    )
     missing = [each for each in degraded if each not in listed.degraded]
     listed = replace(listed, degraded=(*listed.degraded, *missing))
     return _answer(services, kind, listed, now)

@@ -4,16 +4,13 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import Depends, Query
 from pydantic import ConfigDict, Field
 
-from app.api.schemas.base import Answer, Date, ExternalId, Instant, Strict, Text
+from app.api.schemas.base import Answer, ExternalId, Instant, Strict, Text
 from app.api.schemas.events import EXAMPLE_RECOMMENDATION_ID
-from app.api.schemas.query import Limit, QueryFlag, QueryNumber
 from app.engine.signals import SignalName
-from app.services.catalogue import Filters
 from app.services.reasons import Reason
-from app.services.recommendations import ItemList, ListedItem, ListRequest
+from app.services.recommendations import ItemList, ListedItem
 
 MAX_HISTORY = 500
 
@@ -134,58 +131,6 @@ class HistoryIn(Strict):
     )
 
     history: list[HistoryEntry] = Field(max_length=MAX_HISTORY)
-
-
-Category = Annotated[Text, Field(min_length=1, max_length=100)]
-
-
-async def read_filters(
-    category: Annotated[list[Category], Query(max_length=50, description="Any of these.", examples=[["Comedy"]])] = [],
-    exclude_category: Annotated[list[Category], Query(max_length=50, description="None of these.")] = [],
-    exclude_item: Annotated[list[ExternalId], Query(max_length=500, description="None of these.")] = [],
-    released_from: Annotated[Date | None, Query(description="Released on this day or later.")] = None,
-    released_to: Annotated[Date | None, Query(description="Released on this day or earlier.")] = None,
-) -> Filters:
-    """The filters that every list takes."""
-    return Filters(category, exclude_category, exclude_item, released_from, released_to)
-
-
-LimitQuery = Annotated[Limit, Query()]
-ExplainQuery = Annotated[
-    QueryFlag,
-    Query(description="Say why: adds `reasons` and `contributions`, and in personal lists `predicted_rating`."),
-]
-DiversityQuery = Annotated[
-    QueryNumber,
-    Query(
-        ge=0,
-        le=1,
-        description="How much the items should differ: 0 is the plain ranking, 1 thinks of nothing else. The scores stay "
-        "what they are, so that a diverse list does not fall by score.",
-    ),
-]
-FiltersQuery = Annotated[Filters, Depends(read_filters)]
-
-
-async def _read_wishes(
-    filters: FiltersQuery,
-    limit: LimitQuery = 20,
-    signals: Annotated[
-        list[SignalName], Query(max_length=5, description="The signals to use; without it, all of them.")
-    ] = [],
-    include_seen: Annotated[QueryFlag, Query(description="Also what the user has seen already.")] = False,
-    explain: ExplainQuery = False,
-    diversity: DiversityQuery = 0.0,
-    popularity: Annotated[
-        QueryNumber, Query(ge=-1, le=1, description="From -1, rather the obscure, to 1, rather the popular.")
-    ] = 0.0,
-) -> ListRequest:
-    return ListRequest(
-        limit, filters, frozenset(signals) or None, include_seen, explain, diversity=diversity, popularity=popularity
-    )
-
-
-PersonalListQuery = Annotated[ListRequest, Depends(_read_wishes)]
 
 
 def render_list(listed: ItemList, recommendation_id: str, generated_at: datetime) -> bytes:
