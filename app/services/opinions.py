@@ -32,7 +32,7 @@ class OpinionPrior:
         """The Bayesian mean ``(ratings * mean + v * m + sums) / (ratings + v + counts)``, of shape ``(n,)`` as everything here.
 
         An item has ``counts`` ratings here that add up to ``sums``, and ``votes`` from elsewhere with a mean of ``vote_means``.
-        ``v`` are these votes, at most ``most_votes``, none where their mean is NaN; ``m`` is their mean on the scale of the ratings.
+        ``v`` are these votes, at most ``most_votes``, none where their mean is NaN; ``m`` is their mean, as the ratings count.
         """
         known = ~np.isnan(vote_means)
         trusted = np.where(known, np.minimum(votes, self.most_votes), 0.0)
