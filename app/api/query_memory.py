@@ -19,12 +19,16 @@ class QueryRefused(Exception):
     """The query cannot be accepted: FastAPI is to say so itself, along with what is wrong elsewhere in the request."""
 
 
+class NotRemembered(Exception):
+    """This query string was not read before, and FastAPI is not there to read it."""
+
+
 def remembering(dependant: Dependant) -> Dependant:
     """The same dependant, in which each dependency that reads nothing but the query is solved once for a query string.
 
     Such a dependency must give a value that nobody changes. It raises :class:`QueryRefused` for what it cannot read.
     """
-    parts = [_Remembered(part).dependant() if _reads_query_only(part) else part for part in dependant.dependencies]
+    parts = [RememberedQuery(part).dependant() if _reads_query_only(part) else part for part in dependant.dependencies]
     return replace(dependant, dependencies=parts)
 
 
@@ -40,7 +44,7 @@ def _reads_query_only(part: Dependant) -> bool:
     return reads_query and not any(others) and not any(names) and all(map(_reads_query_only, part.dependencies))
 
 
-class _Remembered:
+class RememberedQuery:
     """One such dependency and what it gave for the query strings seen last."""
 
     def __init__(self, part: Dependant) -> None:
@@ -49,18 +53,24 @@ class _Remembered:
         self._values: OrderedDict[bytes, Any] = OrderedDict()
 
     def dependant(self) -> Dependant:
+        """What stands for the dependency among the others."""
         return Dependant(call=self.read, name=self._part.name, request_param_name="request", path=self._part.path)
 
+    def knows(self, query: bytes) -> bool:
+        """Whether this query string was read before, and found to be one that the route takes."""
+        return query in self._values
+
     async def read(self, request: Request) -> Any:
+        """The value for the request's query; raises QueryRefused, or NotRemembered outside of FastAPI's own handling."""
         query: bytes = request.scope["query_string"]
         if query in self._values:
             self._values.move_to_end(query)
             return self._values[query]
+        stack = request.scope.get("fastapi_inner_astack")
+        if stack is None:
+            raise NotRemembered
         solved = await solve_dependencies(
-            request=request,
-            dependant=self._part,
-            async_exit_stack=request.scope["fastapi_inner_astack"],
-            embed_body_fields=False,
+            request=request, dependant=self._part, async_exit_stack=stack, embed_body_fields=False
         )
         if solved.errors:
             raise QueryRefused
