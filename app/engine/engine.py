@@ -23,7 +23,7 @@ class Ranking:
 
     rows: RowArray
     scores: FloatArray
-    contributions: Mapping[SignalName, FloatArray]
+    contributions: Mapping[str, FloatArray]
     evidence: Mapping[SignalName, FloatArray]
 
 

@@ -6,6 +6,7 @@ from app.models.feedback import Event, Rating
 from app.models.item import Item
 from app.models.release import Release, TrainingRun
 from app.models.user import User
+from app.models.wishes import UserWishes
 
 __all__ = [
     "ApiKey",
@@ -20,4 +21,5 @@ __all__ = [
     "User",
     "UserId",
     "UserKey",
+    "UserWishes",
 ]

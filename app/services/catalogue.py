@@ -193,6 +193,12 @@ class Catalogue:
         if filters.besides is not None:
             self._narrow(allowed, filters.besides)
 
+    def rows_labelled(self, facet: Facet, label: str) -> RowArray:
+        """The rows of the items that carry a label, hidden and replaced ones too."""
+        rows = self._release.labels[facet].rows_of(label)
+        late = self._overlay.labels[facet].get(label)
+        return np.concatenate([rows, self._release.n_rows + np.fromiter(late, np.int64, len(late))]) if late else rows
+
     def _limits(self, filters: Filters) -> Iterator[BoolArray]:
         """For each limit on a number the rows that keep it."""
         if filters.released_from or filters.released_to:

@@ -1,7 +1,7 @@
 """Reads what a user has rated and done, in one round trip and one row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from app.engine.arrays import BoolArray, DoubleArray, RowArray
+from app.engine.arrays import NO_ROWS, BoolArray, DoubleArray, RowArray
 from app.engine.history import (
     EMPTY,
     History,
@@ -25,6 +25,8 @@ from app.event_kinds import EventKinds
 from app.services.catalogue import Catalogue
 from app.services.event_rules import NO_EVENTS, Cause, EventRules, Events
 from app.services.history_query import HistoryQuery
+from app.services.stated import NOTHING_STATED, Stated, read_stated
+from app.services.tastes import ITEM_WEIGHT, STATED, fading, stated_entries
 
 # Times as Postgres keeps them: microseconds since 2000.
 _RATING = np.dtype([("item", ">i8"), ("value", ">f8"), ("time", ">i8")])
@@ -42,6 +44,7 @@ class UserFeedback:
     times: DoubleArray
     events: Events
     seen_keys: RowArray
+    stated: Stated = NOTHING_STATED
 
     def __len__(self) -> int:
         return len(self.item_keys)
@@ -61,13 +64,22 @@ class UserFeedback:
 class KnownUser:
     """A user as the engine sees them: the history, the rating behind each of its entries, and every row they have seen.
 
-    Where an entry is an event its value is NaN, and ``causes`` has its kind; without any event, ``causes`` is empty.
+    Where an entry is an event its value is NaN, and ``causes`` has its kind; without any event, ``causes`` is empty. The first
+    ``n_stated`` entries are items that the user has stated to like or not. ``suppressed`` are rows.
     """
 
     history: History
     values: DoubleArray
     seen: RowArray
     causes: Sequence[Cause | None] = ()
+    stated: Stated = NOTHING_STATED
+    suppressed: RowArray = NO_ROWS
+    n_stated: int = 0
+
+    @property
+    def history_size(self) -> int:
+        """How many ratings and events the history holds."""
+        return len(self.history) - self.n_stated
 
 
 _NO_KEYS = np.zeros(0, np.int64)
@@ -102,6 +114,7 @@ async def read_feedback(
         _seconds(ratings["time"]),
         _read_events(row[1]) if row[1] else NO_EVENTS,
         np.frombuffer(row[2], ">i8").astype(np.int64) if row[2] else _NO_KEYS,
+        read_stated(row[3], row[4], now),
     )
 
 
@@ -127,10 +140,40 @@ def know_user(feedback: UserFeedback, catalogue: Catalogue, overall_mean: float,
         known = rows >= 0
         rows, values, times = rows[known], values[known], times[known]
     user = describe_user(rows, values, times, _in_rows(feedback.events, catalogue), overall_mean, kinds)
-    if len(feedback.seen_keys) == 0:
+    if len(feedback.seen_keys):
+        seen = catalogue.rows_of_keys(feedback.seen_keys)
+        user = replace(user, seen=np.concatenate([user.seen, seen[seen >= 0]]))
+    return user if feedback.stated is NOTHING_STATED else with_stated(user, feedback.stated, catalogue)
+
+
+def with_stated(user: KnownUser, stated: Stated, catalogue: Catalogue) -> KnownUser:
+    """The user with what they have stated. Items they like or dislike stand before all that they did, the less strongly the more
+    that is, and count as seen: nobody need be told of what they have named themselves."""
+    suppressed = catalogue.rows_of_keys(stated.suppressed_keys)
+    user = replace(user, stated=stated, suppressed=suppressed[suppressed >= 0])
+    rows, signs = stated_entries(stated.preferences, catalogue)
+    if len(rows) == 0:
         return user
-    seen = catalogue.rows_of_keys(feedback.seen_keys)
-    return KnownUser(user.history, user.values, np.concatenate([user.seen, seen[seen >= 0]]), user.causes)
+    before = user.history
+    seen = np.concatenate([user.seen, rows])
+    weight = ITEM_WEIGHT * fading(len(before))
+    fresh = ~np.isin(rows, before.rows)
+    if weight == 0 or not fresh.any():
+        return replace(user, seen=seen)
+    rows, strengths = rows[fresh], np.float32(weight) * signs[fresh]
+    n, m = len(before), len(rows)
+    # As entries of one time before all others.
+    ages = np.full(m, n + (m - 1) / 2 if n else 0, np.float32)
+    choices = np.ones(n, np.float32) if before.choices is None else before.choices
+    history = History(
+        np.concatenate([rows, before.rows]),
+        np.concatenate([strengths, before.preferences]),
+        np.concatenate([ages, before.ages]),
+        np.concatenate([strengths, choices]),
+    )
+    values = np.concatenate([np.full(m, np.nan), user.values])
+    causes = [*[STATED] * m, *(user.causes or [None] * n)]
+    return replace(user, history=history, values=values, seen=seen, causes=causes, n_stated=m)
 
 
 def _in_rows(events: Events, catalogue: Catalogue) -> Events:

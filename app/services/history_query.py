@@ -1,4 +1,4 @@
-"""The one statement that reads a user's feedback, made once from the table of event kinds."""
+"""The one statement that reads a user's feedback and wishes, made once from the table of event kinds."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ EVENTS_READ = 2_000
 
 # One bytea instead of one array a column: NumPy reads it without a Python object for each entry. The events' index holds no
 # impressions, so naming them in the condition is what lets it be used; both scans of it read the index alone. Times are sent
-# as Postgres keeps them, in microseconds: extract() goes through numeric and would cost more than all the rest.
+# as Postgres keeps them, in microseconds: extract() goes through numeric and would cost more than all the rest. What users have
+# stated is one row, which most of them have not: a probe of one index.
 _STATEMENT = sql.SQL("""
 SELECT
 (
@@ -39,7 +40,9 @@ SELECT
         SELECT DISTINCT item_key FROM events
         WHERE user_key = users.key AND kind <> {impression} AND ({seen})
     ) AS distinct_items
-)
+),
+(SELECT jsonb_build_array(preferences, suppressions)::text FROM user_wishes WHERE user_key = users.key),
+CASE WHEN attributes <> '{{}}' THEN attributes::text END
 FROM users WHERE id = %(user_id)s
 """)
 

@@ -10,6 +10,7 @@ import orjson
 from app.engine.engine import Ranking
 from app.services.catalogue import Catalogue
 from app.services.history import KnownUser
+from app.services.tastes import STATED, TasteKind, TasteScores
 
 MOST_REASONS = 2
 
@@ -17,26 +18,60 @@ MOST_REASONS = 2
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why an item is there. ``kind`` is stable; ``item_id`` and ``title`` name the item that is the reason, ``value`` is the
-    rating it got, for ``because_you_rated``, and ``event`` what was done with it, for ``because_of_event``."""
+    rating it got, for ``because_you_rated``, and ``event`` what was done with it, for ``because_of_event``; ``name`` is the
+    category or person, for ``preferred_category`` and ``preferred_person``."""
 
-    kind: Literal["because_you_rated", "because_of_event", "related_to_history", "popular"]
+    kind: Literal[
+        "because_you_rated",
+        "because_of_event",
+        "preferred_item",
+        "preferred_category",
+        "preferred_person",
+        "related_to_history",
+        "popular",
+    ]
     text: str
     item_id: str | None = None
     title: str | None = None
     value: float | None = None
     event: str | None = None
+    name: str | None = None
 
 
+_PREFERRED: dict[TasteKind, Literal["preferred_category", "preferred_person"]] = {
+    "category": "preferred_category",
+    "person": "preferred_person",
+}
 POPULAR = Reason("popular", "Popular with everybody")
 RELATED = Reason("related_to_history", "Goes with what you have rated or done")
 
 
-def reasons_of(ranking: Ranking, user: KnownUser, catalogue: Catalogue) -> list[Sequence[Reason]]:
-    """The reasons for each ranked item, in their order. The ranking must have been made with ``explain``."""
+def reasons_of(
+    ranking: Ranking, user: KnownUser, catalogue: Catalogue, tastes: TasteScores | None = None
+) -> list[Sequence[Reason]]:
+    """The reasons for each ranked item, in their order. The ranking must have been made with ``explain``; ``tastes`` are what
+    it was made with."""
     evidence = _total_evidence(ranking, len(user.history))
     return [
-        _reasons(evidence[:, place], user, catalogue, popular=_is_popular(ranking, place))
-        for place in range(len(ranking.rows))
+        _reasons(
+            evidence[:, place],
+            user,
+            catalogue,
+            [] if tastes is None else _preferred(tastes, row),
+            popular=_is_popular(ranking, place),
+        )
+        for place, row in enumerate(ranking.rows.tolist())
+    ]
+
+
+def _preferred(tastes: TasteScores, row: int) -> list[tuple[float, Reason]]:
+    """The liked categories and people of an item, and how much each adds to its score."""
+    matches = tastes.matches(row)
+    strength = float(tastes.added[row]) / max(len(matches), 1)
+    return [
+        (strength, Reason(_PREFERRED[match.kind], f"Because you like {match.name}", name=match.name))
+        for match in matches
+        if strength > 0
     ]
 
 
@@ -55,21 +90,29 @@ def _is_popular(ranking: Ranking, place: int) -> bool:
 
 
 def _reasons(
-    evidence: np.ndarray[tuple[int], np.dtype[np.float32]], user: KnownUser, catalogue: Catalogue, *, popular: bool
+    evidence: np.ndarray[tuple[int], np.dtype[np.float32]],
+    user: KnownUser,
+    catalogue: Catalogue,
+    preferred: list[tuple[float, Reason]],
+    *,
+    popular: bool,
 ) -> list[Reason]:
-    """The liked entries that speak most for an item. Where none does, that it is popular if that is what put it there, or else
-    that it goes with the history as a whole."""
+    """The liked entries, categories and people that speak most for an item. Where none does, that it is popular if that is what
+    put it there, or else that it goes with the history as a whole."""
     liked = np.where(user.history.preferences >= 0, evidence, 0)
     strongest = [entry for entry in np.argsort(-liked, kind="stable")[:MOST_REASONS].tolist() if liked[entry] > 0]
-    if not strongest:
-        return [POPULAR if popular else RELATED]
-    return [_because(user, entry, catalogue) for entry in strongest]
+    reasons = [(float(liked[entry]), _because(user, entry, catalogue)) for entry in strongest]
+    if preferred:
+        reasons = sorted([*reasons, *preferred], key=lambda each: -each[0])[:MOST_REASONS]
+    return [reason for _, reason in reasons] or [POPULAR if popular else RELATED]
 
 
 def _because(user: KnownUser, entry: int, catalogue: Catalogue) -> Reason:
     row = int(user.history.rows[entry])
     title = str(orjson.loads(catalogue.card(row))["title"])
     cause = user.causes[entry] if user.causes else None
+    if cause is STATED:
+        return Reason("preferred_item", f"Because you like {title}", catalogue.item_id(row), title)
     if cause is not None:
         text = f"Because you {cause.verb} {title}" if cause.verb else f"Because of {title}"
         return Reason("because_of_event", text, catalogue.item_id(row), title, event=cause.kind)

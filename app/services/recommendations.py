@@ -3,18 +3,19 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
 
 from app.engine.arrays import BoolArray, FloatArray, RowArray
 from app.engine.diversity import POOL, diversify
-from app.engine.engine import Ranking, Scores
+from app.engine.engine import Ranking
 from app.engine.signals import SignalName
 from app.engine.similarity import Likeness
 from app.errors import NotFound
 from app.services.catalogue import Catalogue, Filters
 from app.services.history import NOBODY, KnownUser
 from app.services.live_engine import Serving
+from app.services.personal import Fallback, PersonalScores, allowed_rows, score_for
 from app.services.reasons import Reason, reasons_of
+from app.services.tastes import TasteScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class ItemList:
     release: str | None
     as_of: datetime
     history_size: int = 0
-    fallback: Literal["popularity"] | None = None
+    fallback: Fallback | None = None
     degraded: Sequence[str] = field(default_factory=tuple[str, ...])
 
 
@@ -58,20 +59,16 @@ class ListRequest:
 def recommend(
     serving: Serving, user: KnownUser, request: ListRequest, *, now: datetime, degraded: Sequence[str] = ()
 ) -> ItemList:
-    """The best items for a user; without a history, what is popular."""
-    allowed = serving.catalogue.allowed(request.filters, now)
-    if not request.include_seen:
-        allowed[user.seen] = False
-    size = len(user.history)
-    signals = request.signals if size else None
-    scores = serving.engine.score(user.history, signals=signals, popularity=request.popularity)
+    """The best items for a user; without a history, what they have stated to like, or else what is popular."""
+    allowed = allowed_rows(serving.catalogue, user, request.filters, now, include_seen=request.include_seen)
+    scores = score_for(serving, user, signals=request.signals, popularity=request.popularity)
     ranking = _rank(serving, scores, allowed, request)
     return ItemList(
-        items=_listed(serving, ranking, user, explain=request.explain),
+        items=_listed(serving, ranking, user, scores.tastes, explain=request.explain),
         release=serving.release,
         as_of=now,
-        history_size=size,
-        fallback=None if size else "popularity",
+        history_size=user.history_size,
+        fallback=scores.fallback_for(user),
         degraded=degraded,
     )
 
@@ -79,7 +76,7 @@ def recommend(
 def list_popular(serving: Serving, request: ListRequest, *, now: datetime) -> ItemList:
     """What is popular with everybody."""
     allowed = serving.catalogue.allowed(request.filters, now)
-    ranking = _rank(serving, serving.engine.score(NOBODY.history), allowed, request)
+    ranking = _rank(serving, score_for(serving, NOBODY), allowed, request)
     return ItemList(_listed(serving, ranking, NOBODY, explain=request.explain), serving.release, now)
 
 
@@ -95,7 +92,7 @@ def list_similar(serving: Serving, item_id: str, by: Likeness, request: ListRequ
     return ItemList(_plain(catalogue, rows[chosen], scores[chosen]), serving.release, now)
 
 
-def _rank(serving: Serving, scores: Scores, allowed: BoolArray, request: ListRequest) -> Ranking:
+def _rank(serving: Serving, scores: PersonalScores, allowed: BoolArray, request: ListRequest) -> Ranking:
     """The best of the allowed rows, or a diverse choice of the best; every score is what it is without that choice."""
     if not request.diversity:
         return scores.rank(allowed, request.limit, explain=request.explain)
@@ -109,12 +106,14 @@ def _pool(request: ListRequest) -> int:
     return request.limit * POOL if request.diversity else request.limit
 
 
-def _listed(serving: Serving, ranking: Ranking, user: KnownUser, *, explain: bool) -> list[ListedItem]:
+def _listed(
+    serving: Serving, ranking: Ranking, user: KnownUser, tastes: TasteScores | None = None, *, explain: bool
+) -> list[ListedItem]:
     catalogue = serving.catalogue
     listed = _plain(catalogue, ranking.rows, ranking.scores)
     if not explain:
         return listed
-    reasons = reasons_of(ranking, user, catalogue)
+    reasons = reasons_of(ranking, user, catalogue, tastes)
     return [
         replace(
             item,

@@ -35,6 +35,7 @@ SHAWSHANK_LIST: dict[str, Any] = {
                     "title": "Schindler's List",
                     "value": 5.0,
                     "event": None,
+                    "name": None,
                     "text": "Because you rated Schindler's List 5 stars",
                 }
             ],
@@ -62,11 +63,20 @@ class Card(Answer):
 class ReasonOut(Answer):
     """Why an item is in the list: a stable `kind` with its parameters, and the same in English."""
 
-    kind: Literal["because_you_rated", "because_of_event", "related_to_history", "popular"]
-    item_id: str | None = Field(description="The item that the user rated or did something with.")
+    kind: Literal[
+        "because_you_rated",
+        "because_of_event",
+        "preferred_item",
+        "preferred_category",
+        "preferred_person",
+        "related_to_history",
+        "popular",
+    ]
+    item_id: str | None = Field(description="The item that the user rated, did something with or has stated to like.")
     title: str | None = Field(description="Its title.")
     value: float | None = Field(description="The rating it got.")
     event: str | None = Field(description="The kind of the event, such as `play`, for `because_of_event`.")
+    name: str | None = Field(description="The category or person, for `preferred_category` and `preferred_person`.")
     text: str
 
 
@@ -85,7 +95,11 @@ class RankedItem(Answer):
     )
     item: Card
     reasons: list[ReasonOut] = Field(default=[], description="With `explain=true`.")
-    contributions: dict[SignalName, float] = Field(default={}, description="With `explain=true`.")
+    contributions: dict[SignalName | Literal["preferences"], float] = Field(
+        default={},
+        description="With `explain=true`: what each signal adds to the score, and, as `preferences`, the categories and people "
+        "that the user has stated to like or not.",
+    )
 
 
 class RankedList(Answer):
@@ -101,7 +115,9 @@ class RankedList(Answer):
     generated_at: datetime
     as_of: datetime = Field(description="When the user's history was read.")
     history_size: int = Field(description="How many ratings and events the list was made from.")
-    fallback: Literal["popularity"] | None = Field(description="What stood in for a user without a history.")
+    fallback: Literal["popularity", "preferences"] | None = Field(
+        description="What stood in for a user without a history: what they have stated to like, or what is popular."
+    )
     degraded: list[Literal["no_release", "database"]] = Field(description="What was missing when the list was made.")
 
 
@@ -173,5 +189,6 @@ def _reason(reason: Reason) -> dict[str, Any]:
         "title": reason.title,
         "value": reason.value,
         "event": reason.event,
+        "name": reason.name,
         "text": reason.text,
     }
