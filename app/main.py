@@ -28,6 +28,7 @@ from app.api.routes import (
     recommendations,
     releases,
     training_runs,
+    wishes,
 )
 from app.api.routing import CanonicalPath
 from app.config import Settings
@@ -51,6 +52,7 @@ ROUTERS = (
     lists.router,
     predictions.router,
     items.router,
+    wishes.router,
     health.router,
     training_runs.router,
     releases.router,

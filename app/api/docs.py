@@ -26,6 +26,10 @@ of the path.
 TAGS: list[dict[str, Any]] = [
     {"name": "Recommendations", "description": "What to show: personal lists, similar items, charts."},
     {"name": "Ratings", "description": "What users think, one at a time or in batches."},
+    {
+        "name": "Users",
+        "description": "What they say of themselves: preferences, hard limits, what they do not want to see.",
+    },
     {"name": "Items", "description": "The catalogue."},
     {"name": "Training", "description": "Train, look at what was published, roll back."},
     {"name": "Health", "description": "For orchestrators."},

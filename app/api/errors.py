@@ -6,6 +6,7 @@ or ``header`` at its top.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -121,6 +122,12 @@ _CODES = {
     "less_than": "too_large",
     "less_than_equal": "too_large",
 }
+
+
+def in_path(error: InvalidInput, name: str) -> InvalidInput:
+    """The same error of a service, which names a field, where that field is part of the address."""
+    errors = [replace(each, pointer=each.pointer.replace(f"/{name}", f"/path/{name}")) for each in error.errors]
+    return InvalidInput(error.detail, code=error.code, errors=errors)
 
 
 def pointer_to(parts: Sequence[str | int]) -> str:

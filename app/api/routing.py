@@ -76,6 +76,7 @@ class StrictRoute(APIRoute):
         once = frozenset(field.alias for field in query if not _is_list(field.field_info.annotation))
         many = frozenset(field.alias for field in query) - once
         reads_json = self.body_field is not None
+        needs_json = self.body_field is not None and self.body_field.field_info.is_required()
 
         async def handle_strictly(request: Request) -> Response:
             scope = request.scope
@@ -84,7 +85,8 @@ class StrictRoute(APIRoute):
                 check_query(scope["query_string"], request.query_params, once, many)
             if reads_json:
                 request = StrictRequest(scope, request.receive)
-                await request.json()
+                if needs_json or await request.body():
+                    await request.json()
             return await handle(request)
 
         return handle_strictly

@@ -52,7 +52,7 @@ class Scores:
 
     def at(self, rows: RowArray, *, explain: bool = False) -> Ranking:
         """Scores and contributions at the given rows, in their order."""
-        contributions: dict[SignalName, FloatArray] = {}
+        contributions: dict[str, FloatArray] = {}
         evidence: dict[SignalName, FloatArray] = {}
         if explain:
             for name, reading, share in self._parts:

@@ -1,7 +1,7 @@
 """Reads what a user has rated and done, in one round trip and one row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,7 +73,7 @@ class KnownUser:
     seen: RowArray
     causes: Sequence[Cause | None] = ()
     stated: Stated = NOTHING_STATED
-    suppressed: RowArray = NO_ROWS
+    suppressed: RowArray = field(default_factory=lambda: NO_ROWS)
     n_stated: int = 0
 
     @property

@@ -1,9 +1,9 @@
 """What users state themselves, stored: preferences with hard limits, and what is suppressed for a while or for good."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import BigInteger, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -13,7 +13,7 @@ from app.errors import Conflict, FieldError, InvalidInput
 from app.models import Item, User, UserWishes
 from app.services.merge_steps import find_items, lock_or_create_users, run_merge
 from app.services.ratings import unknown_item
-from app.services.stated import Preferences, Tastes
+from app.services.stated import Preferences
 
 MOST_SUPPRESSIONS = 1_000
 """How many items and categories together one user may suppress at a time."""
@@ -28,76 +28,152 @@ class StoredPreferences:
 
 
 @dataclass(frozen=True, slots=True)
-class Suppression:
-    """An item or a category that a user does not want to see, until ``expires_at`` or, where that is None, for good."""
+class Subject:
+    """What can be suppressed: an item or a category."""
 
-    item_id: str | None
-    category: str | None
+    item_id: str | None = None
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """What a user does not want to see, until ``expires_at`` or, where that is None, for good."""
+
+    subject: Subject
     expires_at: datetime | None
 
 
-async def put_preferences(session: AsyncSession, user_id: str, preferences: Preferences, *, now: datetime) -> None:
+async def put_preferences(
+    session: AsyncSession, user_id: str, preferences: Preferences, *, now: datetime
+) -> StoredPreferences:
     """Replace what a user has stated. InvalidInput for an item that is not in the catalogue."""
     await _require_items(session, preferences)
-    user_key = await lock_user(session, user_id)
-    written = {
-        "preferences": _as_document(preferences),
-        "limited": bool(preferences.limits),
-        "updated_at": now if preferences != Preferences() else None,
-        "changed_in": func.pg_current_xact_id(),
-    }
-    statement = insert(UserWishes).values(user_key=user_key, **written)
-    await session.execute(statement.on_conflict_do_update(index_elements=[UserWishes.user_key], set_=written))
+    user_key = await lock_or_create_user(session, user_id)
+    await _write(
+        session,
+        user_key,
+        preferences=_as_document(preferences),
+        limited=bool(preferences.limits),
+        updated_at=now,
+        changed_in=func.pg_current_xact_id(),
+    )
+    return StoredPreferences(preferences, now)
 
 
 async def get_preferences(session: AsyncSession, user_id: str) -> StoredPreferences:
     """What a user has stated; nothing for an unknown user."""
     wishes = select(UserWishes.preferences, UserWishes.updated_at).join(User, User.key == UserWishes.user_key)
     found = (await session.execute(wishes.where(User.id == user_id))).one_or_none()
-    return StoredPreferences(Preferences(), None) if found is None else StoredPreferences(Preferences.of(found[0]), found[1])
+    if found is None:
+        return StoredPreferences(Preferences(), None)
+    return StoredPreferences(Preferences.of(found.preferences), found.updated_at)
 
 
 async def delete_preferences(session: AsyncSession, user_id: str) -> None:
     """Take back what a user has stated, if anything. An empty document stays, so that workers hear of it."""
-    user_key = select(User.key).where(User.id == user_id).scalar_subquery()
-    emptied = update(UserWishes).where(UserWishes.user_key == user_key)
+    user_key = await lock_user(session, user_id)
+    emptied = update(UserWishes).where(UserWishes.user_key == user_key, UserWishes.updated_at.is_not(None))
     await session.execute(
         emptied.values(preferences={}, limited=False, updated_at=None, changed_in=func.pg_current_xact_id())
     )
 
 
 async def put_suppression(
-    session: AsyncSession,
-    user_id: str,
-    *,
-    item_id: str | None = None,
-    category: str | None = None,
-    expires_at: datetime | None,
-    now: datetime,
-) -> None:
-    """Suppress an item or a category, or change until when. InvalidInput for an unknown item; Conflict where a user would have
-    more than :data:`MOST_SUPPRESSIONS`, not counting those that have expired, which are cleared away."""
-    subject = f"c{category}" if item_id is None else f"i{await _key_of_item(session, item_id)}"
-    user_key = await lock_user(session, user_id)
+    session: AsyncSession, user_id: str, subject: Subject, *, expires_at: datetime | None, now: datetime
+) -> Suppression:
+    """Suppress an item or a category, or change until when. InvalidInput for an unknown item or a time that is past; Conflict
+    where a user would have more than :data:`MOST_SUPPRESSIONS`, not counting those that have expired."""
+    if expires_at is not None and expires_at <= now:
+        error = FieldError("/expires_at", "in_the_past", "A suppression must end later than now.")
+        raise InvalidInput("The suppression cannot be accepted.", code=error.code, errors=[error])
+    name = await _name_of(session, subject)
+    user_key = await lock_or_create_user(session, user_id)
     stored = select(UserWishes.suppressions).where(UserWishes.user_key == user_key)
     suppressions = _alive((await session.execute(stored)).scalar_one_or_none() or {}, now)
-    suppressions[subject] = None if expires_at is None else expires_at.timestamp()
+    suppressions[name] = None if expires_at is None else expires_at.timestamp()
     if len(suppressions) > MOST_SUPPRESSIONS:
-        raise Conflict(
-            f"A user may suppress {MOST_SUPPRESSIONS} items and categories at a time.", code="too_many_suppressions"
-        )
-    statement = insert(UserWishes).values(user_key=user_key, suppressions=suppressions)
-    changed = {"suppressions": statement.excluded.suppressions}
-    await session.execute(statement.on_conflict_do_update(index_elements=[UserWishes.user_key], set_=changed))
+        detail = f"A user may suppress {MOST_SUPPRESSIONS} items and categories at a time."
+        raise Conflict(detail, code="too_many_suppressions")
+    await _write(session, user_key, suppressions=suppressions)
+    return Suppression(subject, expires_at)
 
 
-async def delete_suppression(
-    session: AsyncSession, user_id: str, *, item_id: str | None = None, category: str | None = None
-) -> None:
+async def delete_suppression(session: AsyncSession, user_id: str, subject: Subject) -> None:
     """Undo a suppression; nothing happens where there is none."""
-    subject: Any = literal(f"c{category}")
-    if item_id is not None:
-        subject = "i" + func.cast(select(Item.key).where(Item.id == item_id).scalar_subquery(), BigInteger)
-    user_key = select(User.key).where(User.id == user_id).scalar_subquery()
-    undone = update(UserWishes).where(UserWishes.user_key == user_key, UserWishes.suppressions.has_key(subject))
-    await session.execute(undone.values(suppressions=UserWishes.suppressions - subject))
+    user_key = await lock_user(session, user_id)
+    if user_key is not None:
+        name: Any = literal(f"c{subject.category}")
+        if subject.item_id is not None:
+            item_key = select(Item.key).where(Item.id == subject.item_id).scalar_subquery()
+            name = func.concat("i", item_key)
+        undone = update(UserWishes).where(UserWishes.user_key == user_key, UserWishes.suppressions.has_key(name))
+        await session.execute(undone.values(suppressions=UserWishes.suppressions.op("-")(name)))
+
+
+async def list_suppressions(session: AsyncSession, user_id: str, *, now: datetime) -> list[Suppression]:
+    """What a user suppresses now: items by id, then categories by name; nothing for an unknown user."""
+    wishes = select(UserWishes.suppressions).join(User, User.key == UserWishes.user_key).where(User.id == user_id)
+    stored = _alive((await session.execute(wishes)).scalar_one_or_none() or {}, now)
+    keys = [int(name[1:]) for name in stored if name[0] == "i"]
+    found = select(Item.key, Item.id).where(Item.key == func.any(literal(keys, ARRAY(BigInteger))))
+    ids = {f"i{key}": item_id for key, item_id in (await session.execute(found)).all()} if keys else {}
+    suppressions = [
+        Suppression(Subject(item_id=ids[name]) if name[0] == "i" else Subject(category=name[1:]), _instant(end))
+        for name, end in stored.items()
+    ]
+    return sorted(suppressions, key=lambda each: (each.subject.category or "", each.subject.item_id or ""))
+
+
+async def lock_or_create_user(session: AsyncSession, user_id: str) -> int:
+    """The key of a user whom nobody else writes to or erases before the transaction ends."""
+    users, _ = await run_merge(session, lock_or_create_users({user_id}))
+    return users[user_id]
+
+
+async def lock_user(session: AsyncSession, user_id: str) -> int | None:
+    """The key of a user, locked like that; None for an unknown one."""
+    found = select(User.key).where(User.id == user_id).with_for_update(key_share=True)
+    return (await session.execute(found)).scalar_one_or_none()
+
+
+async def _write(session: AsyncSession, user_key: int, **columns: Any) -> None:
+    statement = insert(UserWishes).values(user_key=user_key, **columns)
+    await session.execute(statement.on_conflict_do_update(index_elements=[UserWishes.user_key], set_=columns))
+
+
+async def _name_of(session: AsyncSession, subject: Subject) -> str:
+    """How a suppression is stored."""
+    if subject.item_id is None:
+        return f"c{subject.category}"
+    keys = await run_merge(session, find_items({subject.item_id}))
+    if not keys:
+        raise unknown_item()
+    return f"i{keys[subject.item_id]}"
+
+
+async def _require_items(session: AsyncSession, preferences: Preferences) -> None:
+    named = {
+        f"/{side}/items/{place}": item_id
+        for side, tastes in (("liked", preferences.liked), ("disliked", preferences.disliked))
+        for place, item_id in enumerate(tastes.items)
+    }
+    known = await run_merge(session, find_items(set(named.values())))
+    unknown = [pointer for pointer, item_id in named.items() if item_id not in known]
+    if unknown:
+        errors = [FieldError(pointer, "unknown_item", "There is no such item in the catalogue.") for pointer in unknown]
+        raise InvalidInput("The preferences name items that are not there.", code="unknown_item", errors=errors)
+
+
+def _alive(suppressions: Mapping[str, float | None], now: datetime) -> dict[str, float | None]:
+    at = now.timestamp()
+    return {name: end for name, end in suppressions.items() if end is None or end > at}
+
+
+def _instant(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _as_document(preferences: Preferences) -> dict[str, Any]:
+    """The form in which preferences are stored: without what is empty."""
+    parts = {side: {name: value for name, value in part.items() if value} for side, part in asdict(preferences).items()}
+    return {side: part for side, part in parts.items() if part}

@@ -1,6 +1,5 @@
 """Ratings over HTTP."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ from pydantic import TypeAdapter
 
 from app.api.batches import batch_answer, batch_outcomes, read_rows
 from app.api.deps import NowDep, Services, ServicesDep, SessionDep, SettingsDep
+from app.api.errors import in_path
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
@@ -95,9 +95,7 @@ async def put_rating(user_id: UserIdPath, item_id: ItemIdPath, body: RatingValue
     try:
         return await _put(services, user_id, item_id, body)
     except InvalidInput as error:
-        # The service names the field; here that one is part of the address.
-        errors = [replace(each, pointer=each.pointer.replace("/item_id", "/path/item_id")) for each in error.errors]
-        raise InvalidInput(error.detail, code=error.code, errors=errors) from error
+        raise in_path(error, "item_id") from error
 
 
 @router.delete(_ADDRESS, operation_id="delete_rating", summary="Take a rating back", status_code=204)
