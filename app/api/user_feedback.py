@@ -7,7 +7,7 @@ from app.api.deps import Services
 from app.config import Settings
 from app.engine.predicted_rating import RatingScale
 from app.errors import Unavailable
-from app.services.history import UserFeedback, read_feedback
+from app.services.history import NO_FEEDBACK, UserFeedback, read_feedback
 from app.services.opinions import VOTE_SCALE
 
 
@@ -35,4 +35,4 @@ async def read_user_feedback(services: Services, user_id: str, now: datetime) ->
         )
         return await services.histories.run(read), ()
     except Unavailable:
-        return UserFeedback.nothing(), ("database",)
+        return NO_FEEDBACK, ("database",)

@@ -49,15 +49,10 @@ class UserFeedback:
     def __len__(self) -> int:
         return len(self.item_keys)
 
-    @property
-    def all_seen_keys(self) -> Sequence[int]:
-        """The keys of all items that were seen, by what ratings or events say; some may come twice."""
-        return [*self.item_keys.tolist(), *self.seen_keys.tolist()]
-
-    @classmethod
-    def nothing(cls) -> "UserFeedback":
-        """The feedback of somebody who has given none."""
-        return cls(np.zeros(0, np.int64), np.zeros(0, np.float64), np.zeros(0, np.float64), NO_EVENTS, _NO_KEYS)
+    def hidden_keys(self, *, include_seen: bool) -> Sequence[int]:
+        """The keys of all items that are suppressed or, unless that is asked for, were seen; some may come twice."""
+        suppressed = self.stated.suppressed_keys.tolist()
+        return suppressed if include_seen else [*suppressed, *self.item_keys.tolist(), *self.seen_keys.tolist()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +77,9 @@ class KnownUser:
         return len(self.history) - self.n_stated
 
 
-_NO_KEYS = np.zeros(0, np.int64)
+NO_FEEDBACK = UserFeedback(NO_ROWS, np.zeros(0, np.float64), np.zeros(0, np.float64), NO_EVENTS, NO_ROWS)
+UNREAD = replace(NO_FEEDBACK, stated=Stated(unread=True))
+"""What stands for the feedback of a user who could not be read: they may have limits."""
 NOBODY = KnownUser(EMPTY, np.zeros(0, np.float64), np.zeros(0, np.int64))
 
 
@@ -106,14 +103,14 @@ async def read_feedback(
     except (psycopg.Error, PoolTimeout) as error:
         raise Unavailable("The history cannot be read now.") from error
     if row is None:
-        return UserFeedback.nothing()
+        return NO_FEEDBACK
     ratings: NDArray[np.void] = np.frombuffer(row[0] or b"", _RATING)
     return UserFeedback(
         ratings["item"].astype(np.int64),
         ratings["value"].astype(np.float64),
         _seconds(ratings["time"]),
         _read_events(row[1]) if row[1] else NO_EVENTS,
-        np.frombuffer(row[2], ">i8").astype(np.int64) if row[2] else _NO_KEYS,
+        np.frombuffer(row[2], ">i8").astype(np.int64) if row[2] else NO_ROWS,
         read_stated(row[3], row[4], now),
     )
 

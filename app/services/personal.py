@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from app.engine.arrays import BoolArray, RowArray
@@ -15,18 +16,15 @@ from app.services.tastes import TasteScores, fading, taste_scores
 Fallback = Literal["popularity", "preferences"]
 
 
-def allowed_rows(catalogue: Catalogue, user: KnownUser, filters: Filters, *, include_seen: bool = False) -> BoolArray:
+def allowed_rows(
+    catalogue: Catalogue, user: KnownUser, filters: Filters, now: datetime, *, include_seen: bool = False
+) -> BoolArray:
     """Which rows may be shown to a user, shape ``(n_rows,)``: those that pass the filters and the user's hard limits, are not
     suppressed and, unless asked for, not seen. Every personal list takes its rows from here."""
-    allowed = catalogue.allowed(filters)
+    allowed = catalogue.allowed(user.stated.narrow(filters), now)
+    allowed[user.suppressed] = False
     if not include_seen:
         allowed[user.seen] = False
-    stated = user.stated
-    allowed[user.suppressed] = False
-    for category in stated.suppressed_categories:
-        allowed[catalogue.rows_in_category(category)] = False
-    if stated.preferences.limits:
-        allowed &= catalogue.allowed(stated.preferences.limits.as_filters())
     return allowed
 
 

@@ -28,12 +28,12 @@ async def popular_or_nothing(
     request: ListRequest,
     *,
     now: dt.datetime,
-    seen_keys: Sequence[int] = (),
+    hidden_keys: Sequence[int] = (),
     vote_share: float = DEFAULT_VOTE_SHARE,
 ) -> ItemList:
     """:func:`read_popular`, or an empty list when the database cannot be read either."""
     try:
-        return await run_within(DEADLINE_SECONDS, _read(sessions, request, now, seen_keys, vote_share))
+        return await run_within(DEADLINE_SECONDS, _read(sessions, request, now, hidden_keys, vote_share))
     except (SQLAlchemyError, TimeoutError) as error:
         _log.warning("popular.database_failed", error=type(error).__name__)
         return ItemList([], None, now, fallback="popularity", degraded=("no_release", "database"))
@@ -52,11 +52,11 @@ async def _read(
     sessions: async_sessionmaker[AsyncSession],
     request: ListRequest,
     now: dt.datetime,
-    seen_keys: Sequence[int],
+    hidden_keys: Sequence[int],
     vote_share: float,
 ) -> ItemList:
     async with sessions() as session:
-        return await read_popular(session, request, now=now, seen_keys=seen_keys, vote_share=vote_share)
+        return await read_popular(session, request, now=now, hidden_keys=hidden_keys, vote_share=vote_share)
 
 
 async def _touch(sessions: async_sessionmaker[AsyncSession]) -> None:
@@ -69,12 +69,12 @@ async def read_popular(
     request: ListRequest,
     *,
     now: dt.datetime,
-    seen_keys: Sequence[int] = (),
+    hidden_keys: Sequence[int] = (),
     vote_share: float = DEFAULT_VOTE_SHARE,
 ) -> ItemList:
     """Items by ``log(1 + count) * Bayesian mean`` of their ratings, ties by votes from elsewhere and by id.
 
-    Those of ``seen_keys`` are left out, unless what was seen is asked for too. ``vote_share`` brings votes from elsewhere to
+    Those of ``hidden_keys`` are left out. ``vote_share`` brings votes from elsewhere to
     the scale of the ratings.
     """
     ratings = (
@@ -92,9 +92,9 @@ async def read_popular(
         .order_by(score.desc(), Item.votes.desc().nulls_last(), Item.id)
         .limit(request.limit)
     )
-    if seen_keys and not request.include_seen:
+    if hidden_keys:
         # As a subquery, which Postgres hashes: a long history is not searched through for each item.
-        seen = select(func.unnest(literal(list(seen_keys), ARRAY(BigInteger))))
+        seen = select(func.unnest(literal(list(hidden_keys), ARRAY(BigInteger))))
         statement = statement.where(Item.key.not_in(seen))
     items = [_listed(row, explain=request.explain) for row in await session.execute(statement)]
     return ItemList(items=items, release=None, as_of=now, fallback="popularity", degraded=("no_release",))

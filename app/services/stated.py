@@ -1,7 +1,7 @@
 """What users state themselves: what they like and dislike, hard limits, what they do not want to see; read with the history."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from app.engine.arrays import NO_ROWS, RowArray
-from app.services.catalogue import Filters
+from app.services.filters import Filters
 
 PARSED = 4_096
 """How many documents a worker keeps in the form that requests take."""
@@ -39,10 +39,6 @@ class HardLimits:
 
     def __bool__(self) -> bool:
         return bool(self.max_duration is not None or self.certificates or self.languages or self.exclude_categories)
-
-    def as_filters(self) -> Filters:
-        """The same as what a list is filtered by."""
-        return Filters(exclude_categories=self.exclude_categories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +103,21 @@ class Stated:
     suppressed_categories: Sequence[str] = ()
     attributes: str | None = None
     unread: bool = False
+
+    def narrow(self, filters: Filters) -> Filters:
+        """The filters of a request, and besides them what this user must never be shown. For every list of one user."""
+        limits = self.preferences.limits
+        if not (limits or self.unread or self.suppressed_categories):
+            return filters
+        besides = Filters(
+            exclude_categories=[*limits.exclude_categories, *self.suppressed_categories],
+            max_duration=limits.max_duration,
+            certificates=limits.certificates,
+            languages=limits.languages,
+            safe_for_all=self.unread,
+            besides=filters.besides,
+        )
+        return replace(filters, besides=besides)
 
 
 NOTHING_STATED = Stated()

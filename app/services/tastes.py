@@ -81,7 +81,8 @@ def taste_scores(preferences: Preferences, catalogue: Catalogue, spread: float, 
 
 
 def _matches(tastes: Tastes, catalogue: Catalogue) -> list[TasteMatch]:
-    found = [TasteMatch("category", name, catalogue.rows_in_category(name)) for name in tastes.categories]
+    found = [TasteMatch("category", name, catalogue.rows_labelled("categories", name)) for name in tastes.categories]
+    found += [TasteMatch("person", name, catalogue.rows_labelled("people", name)) for name in tastes.people]
     return [match for match in found if len(match.rows)]
 
 

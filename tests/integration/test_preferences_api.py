@@ -136,3 +136,18 @@ async def test_limits_change_who_is_shown_and_no_score(reading_service: Service)
     kept = [(item["item_id"], item["score"]) for item in before["items"] if not item["item_id"].startswith("western")]
     assert 0 < len(kept) < len(before["items"])
     assert [(item["item_id"], item["score"]) for item in after["items"]][: len(kept)] == kept
+
+
+async def test_limits_and_suppressions_hold_without_a_release(new_service: Service) -> None:
+    for taste in ("Comedy", "Horror", "Western"):
+        for number in range(3):
+            await new_service.put_another(item_id(taste, number), taste)
+    await prefer(new_service, "child", limits={"exclude_categories": ["Horror"]})
+    where = address("users", "child", "suppressions", "items", item_id("Comedy", 0))
+    assert (await new_service.client.put(where)).status_code == 200
+    where = address("users", "child", "suppressions", "categories", "Western")
+    assert (await new_service.client.put(where, json={"days": 2})).status_code == 200
+    listed = await new_service.recommend("child", include_seen="true")
+    assert (listed["release"], listed["degraded"]) == (None, ["no_release"])
+    assert set(ids(listed)) == {item_id("Comedy", 1), item_id("Comedy", 2)}
+    assert len(ids(await new_service.recommend("anybody"))) == 9

@@ -15,7 +15,7 @@ from app.api.schemas.list_query import PersonalListQuery
 from app.api.schemas.lists import HistoryIn, RankedList, render_list
 from app.api.user_feedback import read_user_feedback, scale_of, vote_share_of
 from app.event_kinds import EventKinds
-from app.services.history import know_user
+from app.services.history import NO_FEEDBACK, UserFeedback, know_user
 from app.services.popular import popular_or_nothing
 from app.services.predictions import with_predictions
 from app.services.recommendation_ids import ListKind, make_recommendation_id
@@ -42,7 +42,7 @@ async def get_recommendations(
     feedback, degraded = await read_user_feedback(services, user_id, now)
     serving = services.live.serving
     if serving is None:
-        return await _without_release(services, "recommendations", request, now, feedback.all_seen_keys, degraded)
+        return await _without_release(services, "recommendations", request, now, feedback, degraded)
     mean, kinds = serving.configuration.overall_mean, services.settings.event_kinds
     user = know_user(feedback, serving.catalogue, mean, kinds)
     with services.metrics.ranking():
@@ -95,14 +95,14 @@ async def _without_release(
     kind: ListKind,
     request: ListRequest,
     now: datetime,
-    seen_keys: Sequence[int] = (),
+    feedback: UserFeedback = NO_FEEDBACK,
     degraded: Sequence[str] = (),
 ) -> Response:
     listed = await popular_or_nothing(
         services.database.sessions,
-        request,
+        replace(request, filters=feedback.stated.narrow(request.filters)),
         now=now,
-        seen_keys=seen_keys,
+        hidden_keys=feedback.hidden_keys(include_seen=request.include_seen),
         vote_share=vote_share_of(services.settings),
     )
     missing = [each for each in degraded if each not in listed.degraded]
