@@ -151,3 +151,28 @@ async def test_limits_and_suppressions_hold_without_a_release(new_service: Servi
     assert (listed["release"], listed["degraded"]) == (None, ["no_release"])
     assert set(ids(listed)) == {item_id("Comedy", 1), item_id("Comedy", 2)}
     assert len(ids(await new_service.recommend("anybody"))) == 9
+
+
+async def test_every_kind_of_limit_holds_and_what_is_not_known_does_not_pass(service: Service) -> None:
+    fits = {"duration_minutes": 90, "certificate": "PG", "language": "en-GB"}
+    await service.put_another("fits", "Comedy", **fits)
+    for name, other in {
+        "long": {"duration_minutes": 91},
+        "rough": {"certificate": "R"},
+        "foreign": {"language": "fr"},
+    }.items():
+        await service.put_another(name, "Comedy", **(fits | other))
+        await service.put_another(f"un{name}", "Comedy", **(fits | dict.fromkeys(other)))
+    await prefer(service, "child", limits={"max_duration": 90, "certificates": ["G", "PG"], "languages": ["en"]})
+    assert ids(await service.recommend("child", limit=100)) == ["fits"]
+    await service.put_another("fits", "Comedy", **(fits | {"certificate": "R"}))
+    assert ids(await service.recommend("child", limit=100)) == []
+
+
+async def test_a_liked_person_is_a_reason(service: Service) -> None:
+    for number in range(3):
+        await service.put_another(f"by ann {number}", "Western", people=[{"name": "Ann Lee", "role": "director"}])
+    await prefer(service, "fan", liked={"people": ["Ann Lee", "Nobody"]})
+    listed = await service.recommend("fan", limit=3, explain="true")
+    assert set(ids(listed)) == {f"by ann {number}" for number in range(3)}
+    assert [(r["kind"], r["name"]) for r in listed["items"][0]["reasons"]] == [("preferred_person", "Ann Lee")]

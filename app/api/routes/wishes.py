@@ -10,7 +10,7 @@ from app.api.deps import NowDep, SessionDep
 from app.api.errors import in_path
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
-from app.api.schemas.lists import Category
+from app.api.schemas.list_query import Category
 from app.api.schemas.wishes import PreferencesIn, PreferencesOut, SuppressionIn, SuppressionList, SuppressionOut
 from app.errors import InvalidInput
 from app.services import wishes
