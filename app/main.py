@@ -27,6 +27,8 @@ from app.api.routes import (
     ratings,
     recommendations,
     releases,
+    sample_users,
+    service_metrics,
     training_runs,
     wishes,
 )
@@ -40,6 +42,7 @@ from app.services.signing import open_signer
 from app.telemetry import configure_logging
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import telemetry_switches
+from app.web.pages import install_pages
 
 T = TypeVar("T")
 GAUGE_SECONDS = 1.0
@@ -57,6 +60,8 @@ ROUTERS = (
     training_runs.router,
     releases.router,
     metrics.router,
+    service_metrics.router,
+    sample_users.router,
 )
 
 
@@ -87,6 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # Not include_router(), which would enter each router on the way to a route: a third of a small request's time.
         app.router.routes.extend(router.routes)
     docs.install_docs(app)
+    install_pages(app)
     return app
 
 

@@ -7,6 +7,7 @@ from typing import LiteralString
 import psycopg
 
 from app.config import Settings
+from app.engine.artifact import FORMAT
 from cli.console import say
 from cli.database import connect
 
@@ -24,7 +25,8 @@ def prepare_demo(url: str, settings: Settings, data: Path | None, check: Callabl
         else:
             _load(connection, settings, data)
         check()
-        trained = _holds_rows(connection, "SELECT 1 FROM releases WHERE active")
+        # One that an earlier version made cannot be loaded: then it is trained anew.
+        trained = _holds_rows(connection, "SELECT 1 FROM releases WHERE active AND format = %s", FORMAT)
     if not trained:
         from cli.train import train_now  # noqa: PLC0415 - as in _load
 
@@ -49,5 +51,5 @@ def _say_what_is_there(connection: psycopg.Connection) -> None:
     say(f"Data: {ratings:,} ratings of {items:,} items are there from before.")
 
 
-def _holds_rows(connection: psycopg.Connection, query: LiteralString) -> bool:
-    return connection.execute(query).fetchone() is not None
+def _holds_rows(connection: psycopg.Connection, query: LiteralString, *values: int) -> bool:
+    return connection.execute(query, values).fetchone() is not None

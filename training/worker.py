@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 import structlog
@@ -24,7 +24,7 @@ from app.db import connect_options, driver_url, open_sync_engine
 from app.errors import Conflict, MedleyError
 from app.event_kinds import EventKinds
 from app.models import TrainingRun
-from app.services.training_runs import CHANNEL
+from app.services.training_runs import CHANNEL, WORKER_NAME
 from training.collect import collect_artifacts
 from training.fit_process import FitProcess, FitTask, start_fit
 from training.lock import TrainingLock, hold_training_lock, is_training_locked
@@ -185,7 +185,9 @@ class Worker:
 
 @contextmanager
 def _listening(url: str) -> Generator[psycopg.Connection]:
-    with psycopg.connect(driver_url(url), autocommit=True, **connect_options()) as connection:
+    # The name is what the service knows by that a worker is there.
+    options: dict[str, Any] = connect_options() | {"application_name": WORKER_NAME}
+    with psycopg.connect(driver_url(url), autocommit=True, **options) as connection:
         connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
         yield connection
 

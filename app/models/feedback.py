@@ -31,6 +31,13 @@ class Rating(Base):
         Index(
             "ix_ratings_item_key", "item_key", postgresql_include=["value"], postgresql_where=text("value IS NOT NULL")
         ),
+        # Finds the ratings of the last hours by ranges of blocks: what was written lately lies together.
+        Index(
+            "ix_ratings_rated_at",
+            "rated_at",
+            postgresql_using="brin",
+            postgresql_with={"autosummarize": "on", "pages_per_range": 32},
+        ),
     )
 
     user_key: Mapped[int] = mapped_column(BigInteger)

@@ -15,6 +15,9 @@ from app.models import Release, TrainingRun
 CHANNEL = "medley_training"
 """Where a worker listens for requests. It looks every second anyway: this only hurries it."""
 
+WORKER_NAME = "medley worker"
+"""The name of a worker's connection in pg_stat_activity."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunWithRelease:

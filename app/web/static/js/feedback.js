@@ -1,0 +1,106 @@
+// What a visitor does with an item. Each deed is sent, can be undone, and is told to the view that is shown.
+
+import { api, bus } from "./api.js";
+import { announce, plural, toast } from "./dom.js";
+import { visitor } from "./visitor.js";
+
+export const eventId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((each) => each.toString(16).padStart(2, "0")).join("");
+
+/** Told after each deed; `detail.settle(summary)` is to be called with what changed in the rows. */
+function tell(text, undo) {
+  const settle = (change) => {
+    const message = change ? `${text} ${change}` : text;
+    announce(message);
+    toast(message, undo && { label: "Undo", run: undo });
+  };
+  bus.dispatchEvent(new CustomEvent("feedback", { detail: { settle } }));
+}
+
+async function attempt(deed) {
+  try {
+    await deed();
+  } catch (error) {
+    toast(error.message);
+    announce(error.message);
+  }
+}
+
+export function rate(entry, value) {
+  const { item_id: id, item } = entry;
+  const before = visitor.ratings.get(id);
+  if (before === value) return unrate(entry);
+  return attempt(async () => {
+    await api.rate(visitor.id, id, value);
+    visitor.ratings.set(id, value);
+    tell(`${plural(value, "star")} for ${item.title}.`, () => (before === undefined ? unrate(entry) : rate(entry, before)));
+  });
+}
+
+export function unrate(entry) {
+  const { item_id: id, item } = entry;
+  const before = visitor.ratings.get(id);
+  return attempt(async () => {
+    await api.unrate(visitor.id, id);
+    visitor.ratings.delete(id);
+    tell(`Rating of ${item.title} taken back.`, before === undefined ? null : () => rate(entry, before));
+  });
+}
+
+export function like(entry) {
+  const { item_id: id, item } = entry;
+  const liked = visitor.likes.get(id);
+  return attempt(async () => {
+    if (liked) {
+      await api.takeBack(liked);
+      visitor.likes.delete(id);
+      tell(`${item.title} is no longer liked.`, () => like(entry));
+    } else {
+      visitor.likes.set(id, await send(entry, "like"));
+      tell(`You like ${item.title}.`, () => like(entry));
+    }
+  });
+}
+
+export function dismiss(entry) {
+  return attempt(async () => {
+    const sent = await send(entry, "dismiss");
+    tell(`${entry.item.title} stays away for 90 days.`, () =>
+      attempt(async () => {
+        await api.takeBack(sent);
+        tell(`${entry.item.title} may come back.`);
+      }),
+    );
+  });
+}
+
+async function send(entry, kind) {
+  const event_id = eventId();
+  await api.event({ event_id, user_id: visitor.id, item_id: entry.item_id, kind, ...attribution(entry) });
+  return event_id;
+}
+
+const attribution = (entry) => (entry.recommendation_id ? { recommendation_id: entry.recommendation_id, position: entry.rank } : {});
+
+/** That the visitor opened an item from a list. */
+export function clicked(entry) {
+  if (visitor.id && entry.recommendation_id) attempt(() => send(entry, "click"));
+}
+
+const waiting = [];
+const told = new Set();
+let timer = null;
+
+/** That an item of a list was on the screen; told once a list, in batches. */
+export function shown(entry) {
+  const mark = `${entry.recommendation_id} ${entry.item_id}`;
+  if (!visitor.id || !entry.recommendation_id || told.has(mark)) return;
+  told.add(mark);
+  waiting.push({ event_id: eventId(), user_id: visitor.id, item_id: entry.item_id, kind: "impression", ...attribution(entry) });
+  timer ??= setTimeout(flush, 2000);
+}
+
+function flush() {
+  timer = null;
+  // Counts for nobody's list: one that is lost is not worth a word.
+  api.events(waiting.splice(0, 500)).catch(() => {});
+}

@@ -1,0 +1,139 @@
+// Home: the rows of one call, and below them everything else on one frozen list.
+
+import { api, Problem } from "./api.js";
+import { card, placeholders, update } from "./cards.js";
+import { h, plural } from "./dom.js";
+import { inWords, showRows } from "./flip.js";
+import { desk, isPlain, mixQuery } from "./mix.js";
+import { phrase, visitor } from "./visitor.js";
+
+const ROW = 18;
+const PAGE = 24;
+
+export function homeView() {
+  const rows = h("div", { class: "rows", "aria-live": "off" }, emptyRow("For you"), emptyRow("More"));
+  const hero = h("div", { class: "hero" }, h("p", { class: "eyebrow" }, visitor.name), h("h1", { tabindex: -1 }, visitor.taste.length ? `For somebody who likes ${phrase(visitor.taste)}` : "Your list, as of now"), h("p", { class: "hero-note" }, "Rate anything: the rows answer at once."));
+  const endless = frozenList();
+  let asked = null;
+
+  async function load() {
+    asked?.abort();
+    const mine = (asked = new AbortController());
+    try {
+      const found = await api.home(visitor.id, { limit: ROW, explain: true, ...mixQuery() }, { signal: mine.signal });
+      const shown = rowsOf(found);
+      const change = showRows(rows, shown.length ? shown : []);
+      if (!shown.length) rows.replaceChildren(h("p", { class: "nothing" }, "Nothing fits these filters."));
+      introduce(hero, found);
+      return { change, shown };
+    } catch (error) {
+      if (mine.signal.aborted) return null;
+      rows.replaceChildren(h("p", { class: "nothing" }, error instanceof Problem ? error.message : "The service cannot be reached."));
+      return null;
+    }
+  }
+  async function start() {
+    const loaded = await load();
+    if (loaded) endless.restart(loaded.shown);
+    return loaded;
+  }
+  const element = h("div", { class: "home" }, hero, desk(start), rows, endless.element);
+  start();
+  return {
+    element,
+    title: "Medley",
+    async refresh() {
+      const loaded = await load();
+      endless.update();
+      return loaded ? inWords(loaded.change) : "";
+    },
+    leave() {
+      asked?.abort();
+      endless.stop();
+    },
+  };
+}
+
+/** The rows of the answer in the form that is shown; each entry knows which list it belongs to. */
+function rowsOf(found) {
+  return found.rows
+    .filter((row) => row.items.length)
+    .map((row) => ({
+      key: row.kind + (row.item_id ?? row.category ?? ""),
+      title: row.title,
+      note: NOTES[row.kind] ?? "",
+      items: row.items.map((entry) => ({ ...entry, recommendation_id: row.recommendation_id ?? found.recommendation_id })),
+    }));
+}
+
+const NOTES = {
+  for_you: "Ranked by five signals, for your history up to this second",
+  trending: "What people turned to lately",
+  latest: "Newest first",
+  popular: "With everybody",
+};
+
+function introduce(hero, found) {
+  const [, title, note] = hero.children;
+  const history = plural(found.history_size, "rating or like", "ratings and likes");
+  const liking = visitor.taste.length ? `For somebody who likes ${phrase(visitor.taste)}` : "Your list, as of now";
+  title.textContent = found.fallback === "popularity" ? "Nothing known yet: the favourites of all" : found.fallback === "preferences" ? `A start with ${phrase(visitor.taste)}` : liking;
+  note.textContent = found.history_size ? `Made from ${history}. Rate anything: the rows answer at once.` : "Rate anything: the rows answer at once.";
+}
+
+const emptyRow = (title) => h("section", { class: "row", "aria-busy": "true" }, h("div", { class: "row-head" }, h("h2", {}, title), h("p", { class: "row-note" }, "\u00a0")), h("ul", { class: "row-list" }, placeholders(8)));
+
+/** Everything that the rows do not show, page by page on one frozen list: nothing repeats, whatever is rated meanwhile. */
+function frozenList() {
+  const grid = h("ul", { class: "grid" });
+  const end = h("div", { class: "grid-end" });
+  const again = h("button", { class: "button small", type: "button", hidden: true }, "Start over with what you said since");
+  const element = h("section", { class: "endless", "aria-label": "All for you" }, h("div", { class: "row-head" }, h("h2", {}, "Keep going"), h("p", { class: "row-note" }, "One frozen list: scroll as far as you like, nothing comes twice"), again), grid, end);
+  let cursor = null, excluded = [], busy = false, generation = 0;
+  again.addEventListener("click", () => begin());
+
+  async function more() {
+    if (busy || cursor === undefined) return;
+    busy = true;
+    const mine = generation;
+    try {
+      const query = cursor ? { cursor } : { ...mixQuery(), exclude_item: excluded, explain: true, limit: PAGE };
+      const found = await api.recommendations(visitor.id, query);
+      if (mine !== generation) return;
+      cursor = found.next_cursor ?? undefined;
+      grid.querySelectorAll(".card-empty").forEach((each) => each.remove());
+      grid.append(...found.items.map((entry) => card({ ...entry, recommendation_id: found.recommendation_id })));
+      end.textContent = cursor === undefined ? "That is all there is." : "";
+    } catch (error) {
+      if (mine === generation) end.textContent = error.message;
+      cursor = undefined;
+    } finally {
+      if (mine === generation) busy = false;
+    }
+    if (mine === generation && cursor && isNear(end)) more();
+  }
+  const isNear = (node) => node.isConnected && node.getBoundingClientRect().top < innerHeight + 500;
+  const watcher = new IntersectionObserver((records) => records.some((each) => each.isIntersecting) && more(), { rootMargin: "500px" });
+
+  function begin() {
+    generation += 1;
+    [cursor, busy] = [null, false];
+    again.hidden = true;
+    grid.replaceChildren(...placeholders(12));
+    end.textContent = "";
+    watcher.unobserve(end);
+    watcher.observe(end);
+  }
+  return {
+    element,
+    restart(rows) {
+      excluded = isPlain() || rows.length ? rows.flatMap((row) => row.items.map((entry) => entry.item_id)) : [];
+      begin();
+    },
+    update() {
+      again.hidden = false;
+      for (const element of grid.querySelectorAll("li.card[data-item]")) update(element, element.entry);
+    },
+    stop: () => ((generation += 1), watcher.disconnect()),
+  };
+}

@@ -1,0 +1,96 @@
+// One item: what is known of it, how many stars you would give, why it is in your list or not, and what is like it.
+
+import { api } from "./api.js";
+import { placeholders, card } from "./cards.js";
+import { coverOf } from "./covers.js";
+import { h, icon, plural, stars, yearOf } from "./dom.js";
+import { dismiss, like, rate } from "./feedback.js";
+import { rater } from "./stars.js";
+import { visitor } from "./visitor.js";
+import { explained } from "./why.js";
+
+const KINDS = [["hybrid", "Both"], ["collaborative", "By who takes it"], ["content", "By what it is"]];
+
+export function itemView(id) {
+  const top = h("div", { class: "item" }, h("div", { class: "item-cover" }), h("div", { class: "item-text" }, h("h1", { tabindex: -1 }, "\u00a0")));
+  const standing = h("section", { class: "standing", "aria-label": "Where it stands in your list" });
+  const similar = likeIt(id);
+  const view = { element: h("div", { class: "item-page" }, top, similar.element), title: "Medley", refresh, leave() {} };
+  let item = null;
+
+  async function load() {
+    try {
+      item = await api.item(id);
+    } catch (error) {
+      top.replaceChildren(h("div", { class: "item-text" }, h("h1", { tabindex: -1 }, "Not here"), h("p", {}, error.message), h("p", {}, h("a", { class: "button", href: "#/" }, "Back to the rows"))));
+      similar.element.remove();
+      return;
+    }
+    document.title = `${item.title} · Medley`;
+    await draw();
+    similar.load("hybrid");
+  }
+  async function draw() {
+    const prediction = visitor.id ? await predicted(id) : null;
+    top.replaceChildren(h("div", { class: "item-cover" }, coverOf(item)), h("div", { class: "item-text" }, facts(item, prediction), standing));
+    if (visitor.id) await explain();
+  }
+  async function explain() {
+    const found = await api.explanation(visitor.id, id).catch((error) => ({ problem: error.message }));
+    const inside = found.problem ? [h("p", { class: "soft" }, found.problem)] : explained(found);
+    standing.replaceChildren(h("h2", {}, found.hidden_by?.length ? "Why not?" : "Why?"), ...inside);
+  }
+  async function refresh() {
+    if (item) await draw();
+    return "";
+  }
+  load();
+  return view;
+}
+
+async function predicted(id) {
+  const found = await api.predictions(visitor.id, [id]).catch(() => null);
+  return found?.predictions?.[0] ?? null;
+}
+
+function facts(item, prediction) {
+  const entry = { item_id: item.item_id, item, predicted_rating: prediction?.predicted_rating };
+  const people = (item.people ?? []).slice(0, 6).map((each) => each.name).join(", ");
+  const liked = visitor.likes.has(item.item_id);
+  return [
+    h("p", { class: "eyebrow" }, [yearOf(item), item.duration_minutes && `${item.duration_minutes} min`, item.certificate, item.language].filter(Boolean).join(" · ") || "\u00a0"),
+    h("h1", { tabindex: -1 }, item.title),
+    h("ul", { class: "item-tags" }, (item.categories ?? []).map((each) => h("li", { class: "chip" }, each))),
+    item.description && h("p", { class: "item-description" }, item.description),
+    people && h("p", { class: "soft" }, `With ${people}`),
+    item.ratings?.count > 0 && h("p", { class: "soft" }, `${stars(item.ratings.mean)} on average, of ${plural(item.ratings.count, "rating")}`),
+    visitor.id && h("div", { class: "item-rate" },
+      rater(item.title, { predicted: prediction?.predicted_rating, value: visitor.ratings.get(item.item_id) ?? null, onrate: (step) => rate(entry, step) }),
+      prediction?.predicted_rating != null && h("p", { class: "soft" }, "You would give ", h("strong", {}, stars(prediction.predicted_rating)), interval(prediction)),
+      h("div", { class: "item-deeds" },
+        h("button", { class: "button small", type: "button", "aria-pressed": String(liked), onclick: () => like(entry) }, icon("heart"), liked ? "Liked" : "Like"),
+        h("button", { class: "button small", type: "button", onclick: () => dismiss(entry) }, icon("dismiss"), "Not for me")),
+    ),
+  ];
+}
+
+function interval({ low, high }) {
+  return low == null || high == null ? "" : `, most likely between ${stars(low)} and ${stars(high)}`;
+}
+
+function likeIt(id) {
+  const list = h("ul", { class: "row-list" }, placeholders(8));
+  const tabs = h("div", { class: "choices", role: "group", "aria-label": "Alike in what" });
+  const element = h("section", { class: "row", dataset: { key: "similar" }, "aria-label": "More like this" }, h("div", { class: "row-head" }, h("h2", {}, "More like this"), tabs), list);
+  tabs.append(...KINDS.map(([by, text]) => h("button", { class: "chip", type: "button", value: by, "aria-pressed": String(by === "hybrid"), onclick: () => load(by) }, text)));
+  async function load(by) {
+    for (const button of tabs.children) button.setAttribute("aria-pressed", String(button.value === by));
+    try {
+      const found = await api.similar(id, { by, limit: 18 });
+      list.replaceChildren(...found.items.map((entry) => card({ ...entry, recommendation_id: found.recommendation_id })));
+    } catch (error) {
+      list.replaceChildren(h("li", { class: "soft" }, error.message));
+    }
+  }
+  return { element, load };
+}

@@ -1,0 +1,65 @@
+// The storefront: which view is shown, and who is looking at it.
+
+import { bus } from "./api.js";
+import { $, announce, h } from "./dom.js";
+import { installDrawer } from "./drawer.js";
+import { drawing } from "./covers.js";
+import { homeView } from "./home.js";
+import { itemView } from "./item.js";
+import { installKeys } from "./keys.js";
+import { installSearch, searchView } from "./search.js";
+import { startView } from "./start.js";
+import { installTheme } from "./theme.js";
+import { become, remembered, visitor } from "./visitor.js";
+import { whoView } from "./who.js";
+
+let view = null;
+const scrolled = new Map();
+
+function viewAt(hash) {
+  const [path, query] = hash.replace(/^#/, "").split("?");
+  const [, name, id] = path.split("/");
+  if (name === "item" && id) return itemView(decodeURIComponent(id));
+  if (name === "search") return searchView(new URLSearchParams(query));
+  if (name === "start") return startView();
+  if (name === "who" || !visitor.id) return whoView();
+  return homeView();
+}
+
+function show({ focus = true } = {}) {
+  view?.leave();
+  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+  view = viewAt(location.hash);
+  document.title = view.title;
+  $("#main").replaceChildren(view.element);
+  scrollTo({ top: scrolled.get(location.hash) ?? 0 });
+  if (focus) $("#main").focus({ preventScroll: true });
+}
+
+function drawVisitor() {
+  const button = $("#visitor-button");
+  button.setAttribute("aria-label", visitor.id ? `${visitor.name}: change visitor` : "Choose a visitor");
+  button.replaceChildren(h("span", { class: "avatar" }, drawing(visitor.id ?? "nobody", visitor.taste, "30 30 140 140").picture), h("span", { class: "visitor-name" }, visitor.id ? visitor.name : "Choose"));
+}
+
+bus.addEventListener("visitor", drawVisitor);
+bus.addEventListener("feedback", async ({ detail }) => detail.settle(await view.refresh().catch(() => "")));
+addEventListener("hashchange", ({ oldURL }) => {
+  scrolled.set(new URL(oldURL).hash, scrollY);
+  show();
+  announce(document.title);
+});
+
+async function begin() {
+  installKeys("read and write");
+  installTheme($("#theme-button"));
+  installDrawer($("#calls-button"), $("#calls"));
+  installSearch($("#find"));
+  $("#visitor-button").addEventListener("click", () => (location.hash === "#/who" ? show() : (location.hash = "#/who")));
+  const last = remembered();
+  if (last) await become(last.id, last.name, last.taste).catch(() => {});
+  drawVisitor();
+  show({ focus: false });
+  document.documentElement.dataset.ready = "";
+}
+begin();

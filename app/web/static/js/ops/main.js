@@ -1,0 +1,121 @@
+// Operations: what is there, how it does, and the two deeds there are: train, and activate a release.
+
+import { api, Problem } from "../api.js";
+import { $, h, toast } from "../dom.js";
+import { installKeys } from "../keys.js";
+import { installTheme } from "../theme.js";
+import { gauge, parse, quantile, totals } from "./measures.js";
+import { keepPlotsTrue, makePlot } from "./plots.js";
+import { releasesPanel, runsPanel } from "./training.js";
+
+const LOOK_MS = 2000, SLOW_MS = 20000, KEPT = 150, HOURS = 24;
+const number = (value, digits = 0) => (value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits }));
+const megabytes = (bytes) => `${number(bytes / 1e6)} MB`;
+
+installKeys("admin");
+installTheme($("#theme-button"));
+keepPlotsTrue();
+
+const plots = {
+  requests: makePlot($("#plot-requests"), "Requests a second", [{ label: "answered", colour: "--signal-item_to_item" }, { label: "refused", colour: "--signal-next_item" }, { label: "failed", colour: "--bad" }], { empty: "No request since this page was opened." }),
+  latency: makePlot($("#plot-latency"), "Latency, ms", [{ label: "median", colour: "--signal-collaborative" }, { label: "95 of 100", colour: "--signal-content" }], { empty: "No request since this page was opened." }),
+  feedback: makePlot($("#plot-feedback"), "Feedback by the hour", [{ label: "ratings", colour: "--accent", bars: true }, { label: "events", colour: "--signal-collaborative", bars: true }], { empty: "No feedback in the last 24 hours." }),
+  lengths: makePlot($("#plot-lengths"), "Users by ratings given", [{ label: "users", colour: "--signal-item_to_item", bars: true }], { time: false, labels: ["0", "1+", "5+", "20+", "50+", "100+", "200+", "500+"] }),
+  coverage: makePlot($("#plot-coverage"), "Coverage by the day", [{ label: "of the catalogue shown, %", colour: "--signal-content", bars: true }], { empty: "No impressions yet: the storefront sends them." }),
+  clicks: makePlot($("#plot-clicks"), "Shown and clicked by the day", [{ label: "impressions", colour: "--signal-popularity", bars: true }, { label: "clicks", colour: "--accent", bars: true }], { empty: "No impressions yet: the storefront sends them." }),
+};
+const state = { samples: [], service: null, ready: null, run: null };
+const series = { at: [], good: [], refused: [], failed: [], median: [], slow: [] };
+let before = null;
+
+async function lookAtProcess() {
+  const now = performance.now();
+  const [text, ready] = await Promise.all([api.measures(), fetch("/health/ready").then((answer) => answer.ok, () => false)]);
+  state.samples = parse(text);
+  state.ready = ready;
+  const found = totals(state.samples);
+  if (before) {
+    const seconds = (now - before.now) / 1000;
+    const rate = (name) => Math.max(0, (found[name] - before.found[name]) / seconds);
+    const point = { at: Date.now() / 1000, good: rate("good"), refused: rate("refused"), failed: rate("failed"), median: quantile(before.found, found, 0.5), slow: quantile(before.found, found, 0.95) };
+    for (const [name, value] of Object.entries(point)) series[name] = [...series[name].slice(1 - KEPT), value];
+    const last = (name) => series[name].findLast((value) => value !== null);
+    plots.requests.show([series.at, series.good, series.refused, series.failed], [number(point.good, 1), number(point.refused, 1), number(point.failed, 1)]);
+    plots.latency.show([series.at, series.median, series.slow], [number(last("median"), 1), number(last("slow"), 1)]);
+  }
+  before = { now, found };
+  drawHealth();
+}
+
+async function lookAtData() {
+  state.service = await api.service({ hours: HOURS });
+  const { hours, history_lengths: lengths } = state.service;
+  const sum = (name) => hours.reduce((total, each) => total + each[name], 0);
+  plots.feedback.show([hours.map((each) => new Date(each.start) / 1000 + 1800), hours.map((each) => each.ratings), hours.map((each) => each.events)], [number(sum("ratings")), number(sum("events"))]);
+  plots.lengths.show([lengths.map((_, at) => at), lengths.map((each) => each.users)], [number(lengths.reduce((total, each) => total + each.users, 0))]);
+  const online = await api.online({}).catch((error) => (error instanceof Problem ? null : Promise.reject(error)));
+  if (online) showOnline(online);
+  drawHealth();
+}
+
+function showOnline(online) {
+  const days = new Map();
+  for (const row of online.metrics) {
+    const day = days.get(row.day) ?? { impressions: 0, clicks: 0, coverage: 0 };
+    days.set(row.day, { impressions: day.impressions + row.impressions, clicks: day.clicks + row.clicks, coverage: Math.max(day.coverage, row.coverage ?? 0) });
+  }
+  const rows = [...days].sort(([one], [other]) => one.localeCompare(other));
+  const at = rows.map(([day]) => new Date(`${day}T12:00:00Z`) / 1000);
+  const values = (name) => rows.map(([, row]) => row[name]);
+  const total = (name) => values(name).reduce((sum, value) => sum + value, 0);
+  plots.coverage.show([at, values("coverage").map((share) => 100 * share)], [number(100 * (values("coverage").at(-1) ?? 0), 1)]);
+  plots.clicks.show([at, values("impressions"), values("clicks")], [number(total("impressions")), number(total("clicks"))]);
+}
+
+function tile(name, light, value, note) {
+  return h("div", { class: "health" }, h("p", { class: "health-head" }, h("span", { class: `light ${light}` }), name), h("p", { class: "health-value" }, value), h("p", { class: "health-note" }, note));
+}
+
+function drawHealth() {
+  const { samples, service, ready, run } = state;
+  const served = samples.filter((each) => each.name === "medley_release_workers" && each.value > 0);
+  const refused = gauge(samples, "medley_release_refused");
+  const database = service?.database, workers = database?.training_workers ?? 0;
+  const training = run?.state === "running";
+  $("#health").replaceChildren(
+    tile("Service", ready ? "good" : "bad", ready ? "Ready" : "Not ready", service ? `${number(service.totals.items)} items, ${number(service.totals.users)} users, ${number(service.totals.ratings)} ratings` : "\u00a0"),
+    tile("Database", database ? "good" : "bad", database ? `${number(database.latency_ms, 1)} ms` : "Away", database ? `${megabytes(database.size_bytes)}, ${database.connections} connections` : "\u00a0"),
+    tile("Training worker", training ? "busy" : workers ? "good" : "bad", training ? `Training, ${Math.round(100 * run.progress)}%` : workers ? (workers === 1 ? "Waiting" : `${workers} waiting`) : "None", workers ? "Takes requests, the schedule and new ratings" : "Nobody trains: start medley worker"),
+    tile("Release", refused ? "bad" : served.length ? "good" : "", served[0]?.labels.release ?? "None", served.length ? `${served.map((each) => `served by ${each.value}`).join(", ")}; ${number(gauge(samples, "medley_catalogue_overlay_items"))} items changed since${refused ? `; ${refused} cannot load it` : ""}` : refused ? "The active release cannot be loaded: lists are by popularity" : "Lists are by popularity until one is trained"),
+  );
+}
+
+const releases = releasesPanel($("#releases"));
+const runs = runsPanel($("#runs"), () => releases.refresh());
+
+/** Look, and look again: one look at a time, and none while nobody sees the page. */
+async function keepLooking(look, pause) {
+  for (;;) {
+    let wait = pause;
+    try {
+      if (!document.hidden) wait = (await look()) ?? pause;
+    } catch (error) {
+      if (error instanceof Problem && error.status !== 503) toast(error.message);
+      if (look === lookAtProcess) ((state.ready = false), drawHealth());
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
+
+async function lookAtRuns() {
+  const { busy, newest } = await runs.refresh();
+  state.run = newest;
+  return busy ? 700 : 5000;
+}
+
+drawHealth();
+keepLooking(lookAtProcess, LOOK_MS);
+keepLooking(lookAtData, SLOW_MS);
+keepLooking(lookAtRuns, 5000);
+keepLooking(async () => void (await releases.refresh()), SLOW_MS);
+document.documentElement.dataset.ready = "";

@@ -1,0 +1,94 @@
+// Search as you type: a combobox with its own list, and a page of what was found.
+
+import { api } from "./api.js";
+import { card, placeholders } from "./cards.js";
+import { coverOf } from "./covers.js";
+import { h, icon, later, plural, yearOf } from "./dom.js";
+import { mixQuery } from "./mix.js";
+import { visitor } from "./visitor.js";
+
+const SHOWN = 7;
+const asVisitor = () => (visitor.id ? { user_id: visitor.id } : {});
+
+export function installSearch(root) {
+  const list = h("ul", { class: "found", id: "found", role: "listbox", "aria-label": "Found", hidden: true });
+  const input = h("input", { class: "find-input", type: "search", placeholder: "Titles and people", "aria-label": "Search titles and people", role: "combobox", autocomplete: "off", spellcheck: "false", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "found", maxlength: 200 });
+  let asked = null, active = -1;
+
+  const options = () => [...list.querySelectorAll("[role=option]")];
+  const close = () => {
+    asked?.abort();
+    list.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+    point(-1);
+  };
+  function point(at) {
+    active = at;
+    options().forEach((option, number) => option.setAttribute("aria-selected", String(number === at)));
+    const option = options()[at];
+    option ? input.setAttribute("aria-activedescendant", option.id) : input.removeAttribute("aria-activedescendant");
+    option?.scrollIntoView({ block: "nearest" });
+  }
+  const go = (hash) => (close(), input.blur(), (location.hash = hash));
+  const look = later(110, async () => {
+    const q = input.value.trim();
+    asked?.abort();
+    if (!q) return close();
+    const mine = (asked = new AbortController());
+    try {
+      const found = await api.search({ q, limit: SHOWN, ...asVisitor() }, { signal: mine.signal });
+      show(found.items, q);
+    } catch (error) {
+      if (!mine.signal.aborted) show([], q, error.message);
+    }
+  });
+  function show(items, q, problem) {
+    list.replaceChildren(...items.map((entry, number) => option(entry, number, go)));
+    if (!items.length) list.append(h("li", { class: "found-none", role: "option", "aria-disabled": "true", id: "found-none" }, problem ?? `Nothing like “${q}”.`));
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
+    point(-1);
+  }
+  input.addEventListener("input", look);
+  input.addEventListener("focus", () => input.value.trim() && look());
+  input.addEventListener("blur", () => setTimeout(close, 120));
+  input.addEventListener("keydown", (event) => {
+    const count = list.hidden ? 0 : options().length;
+    if (event.key === "Escape") close();
+    else if (event.key === "ArrowDown" && count) point((active + 1) % count);
+    else if (event.key === "ArrowUp" && count) point((active - 1 + count) % count);
+    else if (event.key === "Enter" && input.value.trim()) active >= 0 ? options()[active].click() : go(`#/search?q=${encodeURIComponent(input.value.trim())}`);
+    else return;
+    event.preventDefault();
+  });
+  root.append(h("span", { class: "find-icon" }, icon("search")), input, list);
+  addEventListener("keydown", (event) => {
+    if (event.key === "/" && !event.target.closest("input, select, textarea, dialog")) (event.preventDefault(), input.focus());
+  });
+}
+
+function option(entry, number, go) {
+  const text = [yearOf(entry.item), (entry.item.categories ?? []).slice(0, 2).join(", ")].filter(Boolean).join(" · ");
+  return h("li", { role: "option", id: `found-${number}`, "aria-selected": "false", class: "found-option", onmousedown: (event) => event.preventDefault(), onclick: () => go(`#/item/${encodeURIComponent(entry.item_id)}`) },
+    h("span", { class: "found-cover" }, coverOf(entry.item)), h("span", { class: "found-text" }, h("strong", {}, entry.item.title), h("small", {}, text)));
+}
+
+export function searchView(query) {
+  const q = query.get("q") ?? "";
+  const grid = h("ul", { class: "grid" }, placeholders(6));
+  const note = h("p", { class: "hero-note" }, "\u00a0");
+  const element = h("div", { class: "search-page" }, h("div", { class: "hero small" }, h("p", { class: "eyebrow" }, "Search"), h("h1", { tabindex: -1 }, `“${q}”`), note), grid);
+  async function load() {
+    const { diversity, popularity, ...filters } = mixQuery();
+    try {
+      const found = await api.search({ q, limit: 48, ...asVisitor(), ...filters });
+      note.textContent = found.items.length ? `${plural(found.items.length, "title")}${visitor.id ? ", those you would like first among what fits as well. Ask any of them why it is in your list, or why not." : ""}` : "Nothing like it. Try fewer letters.";
+      grid.replaceChildren(...found.items.map((entry) => card({ ...entry, recommendation_id: found.recommendation_id })));
+    } catch (error) {
+      note.textContent = error.message;
+      grid.replaceChildren();
+    }
+  }
+  load();
+  return { element, title: `${q} · Medley`, refresh: async () => (await load(), ""), leave() {} };
+}
