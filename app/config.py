@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     event_retention_days: int = Field(
         default=730, ge=0, le=36_500, description="Events older than this are deleted; 0 keeps them for good."
     )
+    cursor_hours: int = Field(default=24, ge=1, le=8_760, description="How long a list can be paged through.")
     max_body_bytes: int = Field(default=8_000_000, ge=1_000, description="Largest request body, compressed or not.")
 
     release_poll_seconds: float = Field(

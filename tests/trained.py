@@ -149,15 +149,17 @@ def address(*segments: str) -> httpx.URL:
 
 
 def checked(answer: httpx.Response) -> dict[str, Any]:
-    """The list in an answer, once it is one: as documented, ranked from 1, by falling score unless it is
-    to be diverse, and no item twice."""
+    """The list in an answer, once it is one: as documented, ranked from 1 on its first page, by falling score unless it is to be
+    diverse or is a later page, and no item twice."""
     assert answer.status_code == 200, answer.text
     RankedList.model_validate_json(answer.content, strict=True)
     listed: dict[str, Any] = answer.json()
     items = listed["items"]
-    assert [each["rank"] for each in items] == list(range(1, len(items) + 1))
+    query = answer.request.url.params
+    first = items[0]["rank"] if "cursor" in query and items else 1
+    assert [each["rank"] for each in items] == list(range(first, first + len(items)))
     scores = [each["score"] for each in items]
-    assert scores == sorted(scores, reverse=True) or "diversity" in answer.request.url.params
+    assert scores == sorted(scores, reverse=True) or {"diversity", "cursor"} & query.keys()
     assert len(set(ids(listed))) == len(items)
     return listed
 

@@ -75,7 +75,8 @@ class RememberedQuery:
         if solved.errors:
             raise QueryRefused
         value = await self._call(**solved.values)
-        if len(query) <= LONGEST_REMEMBERED:
+        # A cursor comes once: it would only push out what comes again.
+        if len(query) <= LONGEST_REMEMBERED and b"cursor=" not in query:
             self._values[query] = value
             if len(self._values) > REMEMBERED:
                 self._values.popitem(last=False)

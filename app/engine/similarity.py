@@ -7,7 +7,7 @@ import numpy as np
 from app.engine.arrays import NO_ROWS, BoolArray, FloatArray, RowArray
 from app.engine.extension import Extension
 from app.engine.ranking import top_rows
-from app.engine.signals import take_rows
+from app.engine.signals import SignalName, take_rows
 
 Likeness = Literal["hybrid", "content", "collaborative"]
 
@@ -63,6 +63,16 @@ class Similarity:
             total = np.add(trust * by_factors, (1 - trust / 2) * by_content, dtype=np.float32)
         total[row] = -np.inf
         return total
+
+    def parts(self, row: int, by: Likeness) -> dict[SignalName, FloatArray]:
+        """What each signal adds to :meth:`scores`, each of shape ``(n_rows,)``; the row itself aside, they add up to it."""
+        if by == "content":
+            return {"content": self._by_content(row)}
+        if by == "collaborative":
+            return {"collaborative": self._by_factors(row)}
+        trust = np.float32(self._trust[row])
+        by_factors, by_content = _standard(self._by_factors(row)), _standard(self._by_content(row))
+        return {"collaborative": trust * by_factors, "content": (1 - trust / 2) * by_content}
 
     def rank(self, row: int, by: Likeness, allowed: BoolArray | None, limit: int) -> tuple[RowArray, FloatArray]:
         """The rows most like ``row``, best first, and their scores; none where nothing is like it at all."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.engine.arrays import BoolArray, DoubleArray, RowArray
+from app.services.cards import CardField, pick_fields
 from app.services.catalogue_columns import ReleaseColumns
 from app.services.catalogue_item import UNDATED, UNTIMED, CatalogueItem, Facet, days_of
 from app.services.catalogue_overlay import Overlay
@@ -95,9 +96,35 @@ class Catalogue:
         late = row - self._release.n_rows
         return self._overlay.items[late].card if late >= 0 else self._release.cards[row]
 
-    def show(self, rows: Sequence[int]) -> list[tuple[str, bytes]]:
-        """Id and card of the items in ``rows``, in their order."""
+    def keys_of(self, rows: RowArray) -> RowArray:
+        """The keys of the items in ``rows``, in their order."""
+        n_release = self._release.n_rows
+        if not self._overlay.items:
+            return self._release.keys[rows]
+        keys = np.empty(len(rows), np.int64)
+        late = rows >= n_release
+        keys[~late] = self._release.keys[rows[~late]]
+        places: list[int] = (rows[late] - n_release).tolist()
+        keys[late] = [self._overlay.items[place].key for place in places]
+        return keys
+
+    def details(self, row: int) -> bytes:
+        """What lists may show of the item in a row beside its card, JSON."""
+        late = row - self._release.n_rows
+        return self._overlay.items[late].details if late >= 0 else self._release.details[row]
+
+    def show(self, rows: Sequence[int], fields: Sequence[CardField] | None = None) -> list[tuple[str, bytes]]:
+        """Id and card of the items in ``rows``, in their order; the card has these fields, or those of every card."""
         release = self._release
+        if fields is not None:
+            counts, sums = self.rating_counts, self.rating_sums
+            return [
+                (
+                    self.item_id(row),
+                    pick_fields(self.card(row), self.details(row), (int(counts[row]), float(sums[row])), fields),
+                )
+                for row in rows
+            ]
         if all(row < release.n_rows for row in rows):
             ids = map(bytes.decode, release.ids.take(rows))
             return list(zip(ids, release.cards.take(rows), strict=True))

@@ -29,6 +29,7 @@ class Reason:
         "preferred_person",
         "related_to_history",
         "popular",
+        "similar_to",
     ]
     text: str
     item_id: str | None = None
@@ -44,6 +45,12 @@ _PREFERRED: dict[TasteKind, Literal["preferred_category", "preferred_person"]] =
 }
 POPULAR = Reason("popular", "Popular with everybody")
 RELATED = Reason("related_to_history", "Goes with what you have rated or done")
+
+
+def similar_to(catalogue: Catalogue, row: int) -> Reason:
+    """That an item is like the one in ``row``."""
+    title = str(orjson.loads(catalogue.card(row))["title"])
+    return Reason("similar_to", f"Like {title}", catalogue.item_id(row), title)
 
 
 def reasons_of(

@@ -4,17 +4,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from app.engine.arrays import BoolArray, FloatArray, RowArray
-from app.engine.diversity import POOL, diversify
+from app.engine.arrays import NO_ROWS, BoolArray, FloatArray, RowArray
 from app.engine.engine import Ranking
+from app.engine.ranking import top_rows
 from app.engine.signals import SignalName
 from app.engine.similarity import Likeness
 from app.errors import NotFound
+from app.services.cards import CardField
 from app.services.catalogue import Catalogue, Filters
+from app.services.frozen_lists import MOST_DIVERSE, MOST_ITEMS, Page, order_diversely, rows_left
 from app.services.history import NOBODY, KnownUser
 from app.services.live_engine import Serving
 from app.services.personal import Fallback, PersonalScores, allowed_rows, score_for
-from app.services.reasons import Reason, reasons_of
+from app.services.reasons import Reason, reasons_of, similar_to
 from app.services.tastes import TasteScores
 
 
@@ -32,7 +34,8 @@ class ListedItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemList:
-    """A ranked list and where it comes from. ``fallback`` names what stood in for a history, ``degraded`` what was missing."""
+    """A page of a ranked list and where it comes from. ``fallback`` names what stood in for a history, ``degraded`` what was
+    missing. ``rank`` is that of the first item, and ``following`` are the keys of the items of the pages to come."""
 
     items: Sequence[ListedItem]
     release: str | None
@@ -40,12 +43,17 @@ class ItemList:
     history_size: int = 0
     fallback: Fallback | None = None
     degraded: Sequence[str] = field(default_factory=tuple[str, ...])
+    rank: int = 1
+    following: RowArray = field(default_factory=lambda: NO_ROWS)
 
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
     """What a client wants of a list. ``signals`` are those to use, all for None; ``diversity`` goes from 0 to 1, ``popularity``
-    from -1 for the obscure to 1 for the popular."""
+    from -1 for the obscure to 1 for the popular; ``fields`` are those to show of an item, None for those of every card.
+
+    ``cursor`` stands for a later page of the list that ``asked`` tells apart from others of its kind: it is the same for the
+    same filters and dials."""
 
     limit: int = 20
     filters: Filters = field(default_factory=Filters)
@@ -54,64 +62,112 @@ class ListRequest:
     explain: bool = False
     diversity: float = 0.0
     popularity: float = 0.0
+    fields: Sequence[CardField] | None = None
+    cursor: str | None = None
+    asked: bytes = b""
 
 
 def recommend(
-    serving: Serving, user: KnownUser, request: ListRequest, *, now: datetime, degraded: Sequence[str] = ()
+    serving: Serving,
+    user: KnownUser,
+    request: ListRequest,
+    *,
+    now: datetime,
+    degraded: Sequence[str] = (),
+    page: Page | None = None,
 ) -> ItemList:
-    """The best items for a user; without a history, what they have stated to like, or else what is popular."""
-    allowed = allowed_rows(serving.catalogue, user, request.filters, now, include_seen=request.include_seen)
+    """The best items for a user; without a history, what they have stated to like, or else what is popular. Of a list that is
+    frozen, the items of ``page``, with what is to be said of them now."""
+    with_seen = request.include_seen or page is not None
+    allowed = allowed_rows(serving.catalogue, user, request.filters, now, include_seen=with_seen)
     scores = score_for(serving, user, signals=request.signals, popularity=request.popularity)
-    ranking = _rank(serving, scores, allowed, request)
-    return ItemList(
-        items=_listed(serving, ranking, user, scores.tastes, explain=request.explain),
-        release=serving.release,
-        as_of=now,
+    return replace(
+        _cut(serving, user, scores, allowed, request, now, page),
         history_size=user.history_size,
         fallback=scores.fallback_for(user),
         degraded=degraded,
     )
 
 
-def list_popular(serving: Serving, request: ListRequest, *, now: datetime) -> ItemList:
+def list_popular(serving: Serving, request: ListRequest, *, now: datetime, page: Page | None = None) -> ItemList:
     """What is popular with everybody."""
     allowed = serving.catalogue.allowed(request.filters, now)
-    ranking = _rank(serving, score_for(serving, NOBODY), allowed, request)
-    return ItemList(_listed(serving, ranking, NOBODY, explain=request.explain), serving.release, now)
+    return _cut(serving, NOBODY, score_for(serving, NOBODY), allowed, request, now, page)
 
 
-def list_similar(serving: Serving, item_id: str, by: Likeness, request: ListRequest, *, now: datetime) -> ItemList:
+def list_similar(
+    serving: Serving, item_id: str, by: Likeness, request: ListRequest, *, now: datetime, page: Page | None = None
+) -> ItemList:
     """Items like this one; raises :class:`NotFound` for an unknown id."""
     catalogue = serving.catalogue
     row = catalogue.row_of(item_id)
     if row is None or catalogue.is_deleted(row):
         raise NotFound("There is no such item.", code="unknown_item")
-    likeness = serving.engine.similarity
-    rows, scores = likeness.rank(row, by, catalogue.allowed(request.filters, now), _pool(request))
-    chosen = diversify(scores, likeness.content_of(rows), request.limit, request.diversity)
-    return ItemList(_plain(catalogue, rows[chosen], scores[chosen]), serving.release, now)
+    allowed = catalogue.allowed(request.filters, now)
+    scores = serving.engine.similarity.scores(row, by)
+    rows = rows_left(page, catalogue, allowed) if page else _ranked(serving, scores, allowed, request)
+    if page is None and not (scores > 0).any():
+        rows = NO_ROWS
+    shown = rows[: request.limit]
+    items = _plain(catalogue, shown, scores[shown], request.fields)
+    if request.explain:
+        parts = serving.engine.similarity.parts(row, by)
+        reasons = [similar_to(catalogue, row)]
+        items = [
+            replace(item, reasons=reasons, contributions={name: float(part[place]) for name, part in parts.items()})
+            for item, place in zip(items, shown.tolist(), strict=True)
+        ]
+    return _page_of(serving, items, rows, request, now, page)
 
 
-def _rank(serving: Serving, scores: PersonalScores, allowed: BoolArray, request: ListRequest) -> Ranking:
-    """The best of the allowed rows, or a diverse choice of the best; every score is what it is without that choice."""
+def _cut(
+    serving: Serving,
+    user: KnownUser,
+    scores: PersonalScores,
+    allowed: BoolArray,
+    request: ListRequest,
+    now: datetime,
+    page: Page | None,
+) -> ItemList:
+    """A page of the allowed rows by these scores, or of the frozen list."""
+    total = scores.scores.total
+    rows = rows_left(page, serving.catalogue, allowed) if page else _ranked(serving, total, allowed, request)
+    ranking = scores.at(rows[: request.limit], explain=request.explain)
+    return _page_of(serving, _listed(serving, ranking, user, request, scores.tastes), rows, request, now, page)
+
+
+def _ranked(serving: Serving, scores: FloatArray, allowed: BoolArray, request: ListRequest) -> RowArray:
+    """The whole list: the best of the allowed rows, in the order that the dial of diversity asks for."""
     if not request.diversity:
-        return scores.rank(allowed, request.limit, explain=request.explain)
-    pool = scores.rank(allowed, _pool(request))
-    vectors = serving.engine.similarity.content_of(pool.rows)
-    chosen = diversify(pool.scores, vectors, request.limit, request.diversity)
-    return scores.at(pool.rows[chosen], explain=request.explain)
+        return top_rows(scores, allowed, MOST_ITEMS)
+    best = top_rows(scores, allowed, MOST_DIVERSE)
+    return order_diversely(serving.engine.similarity, best, scores[best], request.diversity)
 
 
-def _pool(request: ListRequest) -> int:
-    return request.limit * POOL if request.diversity else request.limit
+def _page_of(
+    serving: Serving,
+    items: Sequence[ListedItem],
+    rows: RowArray,
+    request: ListRequest,
+    now: datetime,
+    page: Page | None,
+) -> ItemList:
+    """A page with these items, of a list of which ``rows`` were left."""
+    return ItemList(
+        items,
+        page.recommendation.release if page else serving.release,
+        now,
+        rank=page.rank if page else 1,
+        following=serving.catalogue.keys_of(rows[request.limit :]),
+    )
 
 
 def _listed(
-    serving: Serving, ranking: Ranking, user: KnownUser, tastes: TasteScores | None = None, *, explain: bool
+    serving: Serving, ranking: Ranking, user: KnownUser, request: ListRequest, tastes: TasteScores | None
 ) -> list[ListedItem]:
     catalogue = serving.catalogue
-    listed = _plain(catalogue, ranking.rows, ranking.scores)
-    if not explain:
+    listed = _plain(catalogue, ranking.rows, ranking.scores, request.fields)
+    if not request.explain:
         return listed
     reasons = reasons_of(ranking, user, catalogue, tastes)
     return [
@@ -124,8 +180,10 @@ def _listed(
     ]
 
 
-def _plain(catalogue: Catalogue, rows: RowArray, scores: FloatArray) -> list[ListedItem]:
+def _plain(
+    catalogue: Catalogue, rows: RowArray, scores: FloatArray, fields: Sequence[CardField] | None
+) -> list[ListedItem]:
     """The items without a word of explanation."""
     numbers: list[int] = rows.tolist()
-    shown = zip(catalogue.show(numbers), scores.tolist(), strict=True)
+    shown = zip(catalogue.show(numbers, fields), scores.tolist(), strict=True)
     return [ListedItem(item_id, score, card) for (item_id, card), score in shown]

@@ -5,41 +5,32 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Response
 
 from app.api.deps import NowDep, ServicesDep
+from app.api.list_pages import ListCall
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
-from app.api.schemas.list_query import DiversityQuery, ExplainQuery, FiltersQuery, LimitQuery
-from app.api.schemas.lists import RankedList, render_list
+from app.api.schemas.list_query import ListQuery
+from app.api.schemas.lists import RankedList
 from app.api.user_feedback import vote_share_of
 from app.engine.similarity import Likeness
 from app.errors import Unavailable
 from app.services.popular import popular_or_nothing
-from app.services.recommendation_ids import make_recommendation_id
-from app.services.recommendations import ListRequest, list_popular, list_similar
+from app.services.recommendations import list_popular, list_similar
 
 router = Router(prefix="/v1", tags=["Recommendations"])
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such item."}}
 
 
 @router.get("/popular", operation_id="get_popular", summary="List what is popular", response_model=RankedList)
-async def get_popular(
-    services: ServicesDep,
-    now: NowDep,
-    filters: FiltersQuery,
-    limit: LimitQuery = 20,
-    explain: ExplainQuery = False,
-    diversity: DiversityQuery = 0.0,
-) -> Response:
+async def get_popular(services: ServicesDep, now: NowDep, request: ListQuery) -> Response:
     """What is taken and liked most by everybody."""
-    request = ListRequest(limit, filters, explain=explain, diversity=diversity)
-    serving = services.live.serving
+    call = ListCall(services, "popular", request, now)
+    page, serving = call.page(), services.live.serving
     if serving is None:
-        listed = await popular_or_nothing(
-            services.database.sessions, request, now=now, vote_share=vote_share_of(services.settings)
-        )
+        share = vote_share_of(services.settings)
+        listed = await popular_or_nothing(services.database.sessions, request, now=now, vote_share=share, page=page)
     else:
-        listed = list_popular(serving, request, now=now)
-    recommendation_id = make_recommendation_id(services.signer, "popular", listed.release, now)
-    return Response(render_list(listed, recommendation_id, now), media_type="application/json")
+        listed = list_popular(serving, request, now=now, page=page)
+    return call.answer(listed, page)
 
 
 @router.get(
@@ -53,15 +44,13 @@ async def get_similar(
     item_id: Annotated[ExternalId, Path(examples=["318"])],
     services: ServicesDep,
     now: NowDep,
-    filters: FiltersQuery,
-    limit: LimitQuery = 20,
+    request: ListQuery,
     by: Annotated[Likeness, Query(description="By what it says about itself, by who takes it, or both.")] = "hybrid",
-    diversity: DiversityQuery = 0.0,
 ) -> Response:
     """More like this one. An item stored a moment ago has its like too."""
     serving = services.live.serving
     if serving is None:
         raise Unavailable("There is no release yet: nothing is known of what is like what.", code="no_release")
-    listed = list_similar(serving, item_id, by, ListRequest(limit, filters, diversity=diversity), now=now)
-    recommendation_id = make_recommendation_id(services.signer, "similar", listed.release, now)
-    return Response(render_list(listed, recommendation_id, now), media_type="application/json")
+    call = ListCall(services, "similar", request, now, f"{by} {item_id}")
+    page = call.page()
+    return call.answer(list_similar(serving, item_id, by, request, now=now, page=page), page)

@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Response
 
-from app.api.deps import Services, ServicesDep
+from app.api.deps import ServicesDep
+from app.api.list_pages import ListCall
 from app.api.posted_history import check_history, posted_user
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.list_query import PersonalListQuery
-from app.api.schemas.lists import HistoryIn, RankedList, render_list
+from app.api.schemas.lists import HistoryIn, RankedList
 from app.api.user_feedback import read_user_feedback, scale_of, vote_share_of
 from app.event_kinds import EventKinds
+from app.services.frozen_lists import Page
 from app.services.history import NO_FEEDBACK, UserFeedback, know_user
 from app.services.popular import popular_or_nothing
 from app.services.predictions import with_predictions
-from app.services.recommendation_ids import ListKind, make_recommendation_id
 from app.services.recommendations import ItemList, ListRequest, recommend
 
 router = Router(prefix="/v1", tags=["Recommendations"])
@@ -39,17 +39,19 @@ async def get_recommendations(
     """The best unseen items, ranked for what the user has rated and done up to this moment. Who has done nothing yet, or is not
     known at all, gets what is popular, and `fallback` says so."""
     now = services.now()
+    call = ListCall(services, "recommendations", request, now, user_id)
+    page = call.page()
     feedback, degraded = await read_user_feedback(services, user_id, now)
     serving = services.live.serving
     if serving is None:
-        return await _without_release(services, "recommendations", request, now, feedback, degraded)
+        return await _without_release(call, page, feedback, degraded)
     mean, kinds = serving.configuration.overall_mean, services.settings.event_kinds
     user = know_user(feedback, serving.catalogue, mean, kinds)
     with services.metrics.ranking():
-        listed = recommend(serving, user, request, now=now, degraded=degraded)
+        listed = recommend(serving, user, request, now=now, degraded=degraded, page=page)
         if request.explain:
             listed = with_predictions(serving, user, listed, scale_of(services.settings))
-    return _answer(services, "recommendations", listed, now)
+    return _answer(call, listed, page)
 
 
 @router.post(
@@ -67,17 +69,19 @@ async def recommend_for_history(
     events of its item, of several events the one with the greatest weight, and unknown items are passed over."""
     now = services.now()
     check_history(body, services.settings)
+    call = ListCall(services, "history", request, now)
+    page = call.page()
     serving = services.live.serving
     if serving is None:
         wishes = _without_posted(request, body, services.settings.event_kinds)
-        return await _without_release(services, "history", wishes, now)
+        return await _without_release(replace(call, request=wishes), page)
     mean, kinds = serving.configuration.overall_mean, services.settings.event_kinds
     user = posted_user(body, serving.catalogue, mean, kinds, now)
     with services.metrics.ranking():
-        listed = recommend(serving, user, request, now=now)
+        listed = recommend(serving, user, request, now=now, page=page)
         if request.explain:
             listed = with_predictions(serving, user, listed, scale_of(services.settings))
-    return _answer(services, "history", listed, now)
+    return _answer(call, listed, page)
 
 
 def _without_posted(request: ListRequest, body: HistoryIn, kinds: EventKinds) -> ListRequest:
@@ -91,26 +95,21 @@ def _without_posted(request: ListRequest, body: HistoryIn, kinds: EventKinds) ->
 
 
 async def _without_release(
-    services: Services,
-    kind: ListKind,
-    request: ListRequest,
-    now: datetime,
-    feedback: UserFeedback = NO_FEEDBACK,
-    degraded: Sequence[str] = (),
+    call: ListCall, page: Page | None, feedback: UserFeedback = NO_FEEDBACK, degraded: Sequence[str] = ()
 ) -> Response:
+    request, services = call.request, call.services
     listed = await popular_or_nothing(
         services.database.sessions,
         replace(request, filters=feedback.stated.narrow(request.filters)),
-        now=now,
-        hidden_keys=feedback.hidden_keys(include_seen=request.include_seen),
+        now=call.now,
+        hidden_keys=feedback.hidden_keys(include_seen=request.include_seen or page is not None),
         vote_share=vote_share_of(services.settings),
+        page=page,
     )
     missing = [each for each in degraded if each not in listed.degraded]
-    listed = replace(listed, degraded=(*listed.degraded, *missing))
-    return _answer(services, kind, listed, now)
+    return _answer(call, replace(listed, degraded=(*listed.degraded, *missing)), page)
 
 
-def _answer(services: Services, kind: ListKind, listed: ItemList, now: datetime) -> Response:
-    services.metrics.list_served(listed.fallback, listed.degraded)
-    body = render_list(listed, make_recommendation_id(services.signer, kind, listed.release, now), now)
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+def _answer(call: ListCall, listed: ItemList, page: Page | None) -> Response:
+    call.services.metrics.list_served(listed.fallback, listed.degraded)
+    return call.answer(listed, page)

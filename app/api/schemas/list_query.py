@@ -1,15 +1,19 @@
 """What a list may be asked for: filters, dials, how much of it and of what it says."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Annotated
 
 from fastapi import Depends, Query
 from pydantic import Field
 
 from app.api.schemas.base import Date, ExternalId, Text
+from app.api.schemas.paging import FrozenCursor
 from app.api.schemas.query import Limit, QueryFlag, QueryInteger, QueryNumber
 from app.engine.signals import SignalName
 from app.services import limits
+from app.services.cards import CardField
 from app.services.filters import Filters
 from app.services.recommendations import ListRequest
 
@@ -107,6 +111,22 @@ async def read_filters(
 
 
 LimitQuery = Annotated[Limit, Query()]
+CursorQuery = Annotated[
+    FrozenCursor,
+    Query(
+        description="`next_cursor` of the page before, with the same query as there; only `limit`, `explain` and `fields` may "
+        "differ. All pages are of one list of up to 500 items (200 with `diversity`), which stays as it was whatever is rated "
+        "meanwhile; what was hidden or deleted since is left out."
+    ),
+]
+FieldsQuery = Annotated[
+    list[CardField],
+    Query(
+        max_length=20,
+        description="What to return of each item; without it `title`, `categories`, `released_on` and `image_url`.",
+        examples=[["title", "duration_minutes", "ratings"]],
+    ),
+]
 ExplainQuery = Annotated[
     QueryFlag,
     Query(description="Say why: adds `reasons` and `contributions`, and in personal lists `predicted_rating`."),
@@ -123,22 +143,66 @@ DiversityQuery = Annotated[
 FiltersQuery = Annotated[Filters, Depends(read_filters)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Presentation:
+    """How much of a list to return, from where on, and what of each item: the same list all the same."""
+
+    limit: int
+    cursor: str | None
+    explain: bool
+    fields: Sequence[CardField] | None
+
+
+async def _read_presentation(
+    limit: LimitQuery = 20, cursor: CursorQuery = None, explain: ExplainQuery = False, fields: FieldsQuery = []
+) -> _Presentation:
+    return _Presentation(limit, cursor, explain, tuple(dict.fromkeys(fields)) or None)
+
+
+_PresentationQuery = Annotated[_Presentation, Depends(_read_presentation)]
+
+
 async def _read_wishes(
+    filters: FiltersQuery, presentation: _PresentationQuery, diversity: DiversityQuery = 0.0
+) -> ListRequest:
+    return _request(presentation, ListRequest(filters=filters, diversity=diversity))
+
+
+async def _read_personal_wishes(
     filters: FiltersQuery,
-    limit: LimitQuery = 20,
+    presentation: _PresentationQuery,
     signals: Annotated[
-        list[SignalName], Query(max_length=5, description="The signals to use; without it, all of them.")
+        list[SignalName],
+        Query(max_length=5, description="The signals to use; without it, all of them.", examples=[["content"]]),
     ] = [],
     include_seen: Annotated[QueryFlag, Query(description="Also what the user has seen already.")] = False,
-    explain: ExplainQuery = False,
     diversity: DiversityQuery = 0.0,
     popularity: Annotated[
         QueryNumber, Query(ge=-1, le=1, description="From -1, rather the obscure, to 1, rather the popular.")
     ] = 0.0,
 ) -> ListRequest:
-    return ListRequest(
-        limit, filters, frozenset(signals) or None, include_seen, explain, diversity=diversity, popularity=popularity
+    wishes = ListRequest(
+        filters=filters,
+        signals=frozenset(signals) or None,
+        include_seen=include_seen,
+        diversity=diversity,
+        popularity=popularity,
+    )
+    return _request(presentation, wishes)
+
+
+def _request(presentation: _Presentation, wishes: ListRequest) -> ListRequest:
+    """The wishes with how they are to be presented, and with a digest of the wishes alone."""
+    chosen = (wishes.filters, sorted(wishes.signals or ()), wishes.include_seen, wishes.diversity, wishes.popularity)
+    return replace(
+        wishes,
+        limit=presentation.limit,
+        cursor=presentation.cursor,
+        explain=presentation.explain,
+        fields=presentation.fields,
+        asked=blake2b(repr(chosen).encode(), digest_size=8).digest(),
     )
 
 
-PersonalListQuery = Annotated[ListRequest, Depends(_read_wishes)]
+ListQuery = Annotated[ListRequest, Depends(_read_wishes)]
+PersonalListQuery = Annotated[ListRequest, Depends(_read_personal_wishes)]

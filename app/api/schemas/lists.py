@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from app.api.schemas.base import Answer, ExternalId, Instant, Strict, Text
 from app.api.schemas.events import EXAMPLE_RECOMMENDATION_ID
+from app.api.schemas.items import PersonOut
 from app.engine.signals import SignalName
 from app.services.reasons import Reason
 from app.services.recommendations import ItemList, ListedItem
@@ -42,6 +43,7 @@ SHAWSHANK_LIST: dict[str, Any] = {
             "contributions": {"collaborative": 1.42, "content": 0.19, "popularity": 0.22},
         }
     ],
+    "next_cursor": "Rg2k1c8mXw0VtZb3Q5n7Yg",
     "release": "2026-11-21T04-12-00Z-3f9c",
     "generated_at": "2026-11-21T10:15:00Z",
     "as_of": "2026-11-21T10:15:00Z",
@@ -51,13 +53,33 @@ SHAWSHANK_LIST: dict[str, Any] = {
 }
 
 
-class Card(Answer):
-    """The few fields of an item that lists show."""
+class CardRatings(Answer):
+    """What this service's own users say, as of the release; nothing yet of an item that is newer."""
 
-    title: str
-    categories: list[str]
-    released_on: date | None
-    image_url: str | None
+    count: int
+    mean: float | None = Field(description="Null without ratings.")
+
+
+class Card(Answer):
+    """What lists show of an item: `title`, `categories`, `released_on` and `image_url`, or what `fields` asks for."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    title: str = ""
+    categories: list[str] = Field(default=[])
+    released_on: date | None = None
+    image_url: str | None = None
+    description: str | None = None
+    tags: list[str] = Field(default=[])
+    people: list[PersonOut] = Field(default=[])
+    duration_minutes: int | None = None
+    certificate: str | None = None
+    language: str | None = None
+    url: str | None = None
+    votes: int | None = Field(default=None, description="How many votes the item has elsewhere.")
+    vote_mean: float | None = Field(default=None, description="Their mean, on their scale.")
+    attributes: dict[str, Any] = Field(default={})
+    ratings: CardRatings | None = None
 
 
 class ReasonOut(Answer):
@@ -71,8 +93,11 @@ class ReasonOut(Answer):
         "preferred_person",
         "related_to_history",
         "popular",
+        "similar_to",
     ]
-    item_id: str | None = Field(description="The item that the user rated, did something with or has stated to like.")
+    item_id: str | None = Field(
+        description="The item that the user rated, did something with or has stated to like, or that this one is like."
+    )
     title: str | None = Field(description="Its title.")
     value: float | None = Field(description="The rating it got.")
     event: str | None = Field(description="The kind of the event, such as `play`, for `because_of_event`.")
@@ -111,6 +136,9 @@ class RankedList(Answer):
         description="Names this list: send it with the events that follow from it, for `GET /v1/metrics/online`."
     )
     items: list[RankedItem]
+    next_cursor: str | None = Field(
+        description="Send it as `cursor`, with the rest of the query as it is, for the next page; null on the last."
+    )
     release: str | None = Field(description="The release that ranked the list; null without one.")
     generated_at: datetime
     as_of: datetime = Field(description="When the user's history was read.")
@@ -149,12 +177,15 @@ class HistoryIn(Strict):
     history: list[HistoryEntry] = Field(max_length=MAX_HISTORY)
 
 
-def render_list(listed: ItemList, recommendation_id: str, generated_at: datetime) -> bytes:
+def render_list(
+    listed: ItemList, recommendation_id: str, generated_at: datetime, next_cursor: str | None = None
+) -> bytes:
     """The JSON of a :class:`RankedList`; cards are copied as they are."""
     return orjson.dumps(
         {
             "recommendation_id": recommendation_id,
-            "items": [_ranked(item, rank) for rank, item in enumerate(listed.items, 1)],
+            "items": [_ranked(item, rank) for rank, item in enumerate(listed.items, listed.rank)],
+            "next_cursor": next_cursor,
             "release": listed.release,
             "generated_at": generated_at.astimezone(UTC),
             "as_of": listed.as_of.astimezone(UTC),

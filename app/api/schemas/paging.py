@@ -21,6 +21,9 @@ Cursor = Annotated[
     Field(max_length=4096, description="`next_cursor` of the page before; without it, the first page."),
 ]
 
+FrozenCursor = Annotated[str | None, Field(min_length=1, max_length=8192)]
+"""The cursor of a list that stays as it was: :mod:`app.services.frozen_lists` makes and reads it."""
+
 
 def encode_cursor(listing: str, *position: str | int) -> str:
     """The cursor of the page of ``listing`` that begins after ``position``."""
