@@ -1,4 +1,4 @@
-"""Connections to Postgres: an async SQLAlchemy engine, a small pool of plain connections for histories, a sync engine.
+"""Connections to Postgres: an async SQLAlchemy engine, two small pools of plain connections, a sync engine.
 
 All speak psycopg 3. Times are UTC in every session.
 """
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.config import Settings
+from app.statements import StatementPool
 
 DRIVER = "postgresql+psycopg"
 RECONNECT_SECONDS = 0.5
@@ -53,11 +54,11 @@ def connect_options(statement_timeout_ms: int = 0) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Database:
     """What a serving process holds: sessions for batches and lists; plain connections, on which each statement is a
-    transaction, for histories and for single writes."""
+    transaction, for single writes; and those that do nothing but read histories."""
 
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
-    histories: AsyncConnectionPool[psycopg.AsyncConnection]
+    histories: StatementPool
     writes: AsyncConnectionPool[psycopg.AsyncConnection]
 
 
@@ -74,9 +75,9 @@ async def open_database(url: str, settings: Settings) -> AsyncGenerator[Database
         hide_parameters=True,  # errors are logged, and parameters name people
     )
     event.listen(engine.sync_engine, "checkout", _refuse_abandoned)
-    histories = _plain_pool(url, "histories", settings.history_pool_size, settings.history_timeout_ms)
+    histories = StatementPool(driver_url(url), connect_options(settings.history_timeout_ms), settings.history_pool_size)
     writes = _plain_pool(url, "writes", settings.database_pool_size, settings.database_statement_timeout_ms)
-    await histories.open(wait=False)
+    histories.open()
     await writes.open(wait=False)
     try:
         yield Database(engine, async_sessionmaker(engine, expire_on_commit=False), histories, writes)

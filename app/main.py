@@ -129,7 +129,7 @@ async def open_services(settings: Settings, meter: Metrics, stack: AsyncExitStac
         settings=settings,
         database=database,
         live=live,
-        histories=HistoryGuard(settings.history_timeout_ms / 1000, breaker, meter),
+        histories=HistoryGuard(breaker, meter),
         metrics=meter,
         signer=signer,
         on_items_written=live.apply_items,

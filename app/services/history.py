@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from app.engine.arrays import NO_ROWS, BoolArray, DoubleArray, RowArray
 from app.engine.history import (
@@ -27,6 +25,7 @@ from app.services.event_rules import NO_EVENTS, Cause, EventRules, Events
 from app.services.history_query import HistoryQuery
 from app.services.stated import NOTHING_STATED, Stated, read_stated
 from app.services.tastes import ITEM_WEIGHT, STATED, fading, stated_entries
+from app.statements import StatementPool
 
 # Times as Postgres keeps them: microseconds since 2000.
 _RATING = np.dtype([("item", ">i8"), ("value", ">f8"), ("time", ">i8")])
@@ -84,7 +83,7 @@ NOBODY = KnownUser(EMPTY, np.zeros(0, np.float64), np.zeros(0, np.int64))
 
 
 async def read_feedback(
-    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]],
+    pool: StatementPool,
     user_id: str,
     wait_ms: int,
     *,
@@ -97,10 +96,8 @@ async def read_feedback(
     """
     query = HistoryQuery.of(kinds)
     try:
-        async with pool.connection(timeout=wait_ms / 1000) as connection:
-            cursor = await connection.execute(query.statement, query.parameters(user_id, now), binary=True)
-            row = await cursor.fetchone()
-    except (psycopg.Error, PoolTimeout) as error:
+        row = await pool.fetch_row(query.statement, query.parameters(user_id, now), seconds=wait_ms / 1000)
+    except (psycopg.Error, TimeoutError) as error:
         raise Unavailable("The history cannot be read now.") from error
     if row is None:
         return NO_FEEDBACK

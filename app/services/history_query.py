@@ -1,10 +1,9 @@
 """The one statement that reads a user's feedback and wishes, made once from the table of event kinds."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from psycopg import sql
 
@@ -43,7 +42,7 @@ SELECT
 ),
 (SELECT jsonb_build_array(preferences, suppressions)::text FROM user_wishes WHERE user_key = users.key),
 CASE WHEN attributes <> '{{}}' THEN attributes::text END
-FROM users WHERE id = %(user_id)s
+FROM users WHERE id = $1
 """)
 
 
@@ -72,9 +71,9 @@ class HistoryQuery:
             statement.as_bytes(None), any(kind.expires_after_days for kind in (weighty | seen).values())
         )
 
-    def parameters(self, user_id: str, now: datetime) -> Mapping[str, Any]:
+    def parameters(self, user_id: str, now: datetime) -> Sequence[bytes]:
         """What is sent with the statement."""
-        return {"user_id": user_id, "now": now} if self.expires else {"user_id": user_id}
+        return (user_id.encode(), now.isoformat().encode()) if self.expires else (user_id.encode(),)
 
 
 def code_of_kind(kinds: Iterable[str]) -> sql.Composed:
@@ -86,7 +85,7 @@ def code_of_kind(kinds: Iterable[str]) -> sql.Composed:
 def _alive(kind: EventKind) -> sql.Composable | None:
     if kind.expires_after_days is None:
         return None
-    return sql.SQL("occurred_at > %(now)s - make_interval(days => {})").format(kind.expires_after_days)
+    return sql.SQL("occurred_at > $2::timestamptz - make_interval(days => {})").format(kind.expires_after_days)
 
 
 def _whole(kind: EventKind) -> sql.Composable | None:

@@ -23,9 +23,8 @@ def record_state(metrics: Metrics, database: Database, live: LiveEngine, breaker
 
 
 def _record_pools(metrics: Metrics, database: Database) -> None:
-    stats = database.histories.pop_stats()
-    idle = stats.get("pool_available", 0)
-    metrics.pool_state("histories", used=stats.get("pool_size", 0) - idle, idle=idle)
-    metrics.pool_waited("histories", stats.get("requests_queued", 0), stats.get("requests_wait_ms", 0) / 1000)
+    state = database.histories.take_state()
+    metrics.pool_state("histories", used=state.size - state.idle, idle=state.idle)
+    metrics.pool_waited("histories", state.waits, state.wait_seconds)
     pool = cast("QueuePool", database.engine.pool)
     metrics.pool_state("requests", used=pool.checkedout(), idle=pool.checkedin())

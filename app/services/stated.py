@@ -123,17 +123,18 @@ class Stated:
 NOTHING_STATED = Stated()
 
 
-def read_stated(wishes: str | None, attributes: str | None, now: datetime) -> Stated:
+def read_stated(wishes: bytes | None, attributes: bytes | None, now: datetime) -> Stated:
     """From the columns of the one statement that reads a user; None stands for nothing."""
+    known = None if attributes is None else attributes.decode()
     if wishes is None:
-        return NOTHING_STATED if attributes is None else Stated(attributes=attributes)
+        return NOTHING_STATED if known is None else Stated(attributes=known)
     preferences, suppressions = _parsed(wishes)
     at = now.timestamp()
-    return Stated(preferences, suppressions.keys_at(at), suppressions.categories_at(at), attributes)
+    return Stated(preferences, suppressions.keys_at(at), suppressions.categories_at(at), known)
 
 
 @lru_cache(maxsize=PARSED)
-def _parsed(wishes: str) -> tuple[Preferences, Suppressions]:
+def _parsed(wishes: bytes) -> tuple[Preferences, Suppressions]:
     """Preferences and suppressions from their JSON. The same come again, for nobody asks for one list only."""
     preferences, suppressions = orjson.loads(wishes)
     return Preferences.of(preferences), Suppressions.of(suppressions)
