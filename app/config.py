@@ -98,6 +98,13 @@ class Settings(BaseSettings):
     training_new_ratings: int = Field(
         default=100_000, ge=0, description="Train after so many rating writes since the last training; 0 for never."
     )
+    training_tune_minutes: float = Field(
+        default=0.0,
+        ge=0,
+        le=1_440,
+        allow_inf_nan=False,
+        description="How long `medley worker` searches for better hyper-parameters in each run; 0 for not at all.",
+    )
     training_poll_seconds: float = Field(
         default=1.0, gt=0, le=60, description="How often `medley worker` looks for work."
     )

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 
 from app.models import Release
 from training.fit_process import FitTask, fit_and_answer
-from training.runs import STAGES
+from training.runs import STAGES, ActiveRun
 
 
 def fit_quickly(task: FitTask, answers: Any) -> None:
@@ -29,23 +29,24 @@ def fit_endlessly(task: FitTask, answers: Any) -> None:
 
 
 def _fit(task: FitTask, answers: Any, build: Any) -> None:
-    sys.modules["training.fit"] = SimpleNamespace(Parameters=lambda: None, report_nothing=lambda *_: None)  # type: ignore[assignment]
-    sys.modules["training.pipeline"] = SimpleNamespace(build_artifact=build)  # type: ignore[assignment]
+    sys.modules["training.fit"] = SimpleNamespace(report_nothing=lambda *_: None)  # type: ignore[assignment]
+    sys.modules["training.pipeline"] = SimpleNamespace(build_artifact=build, Plan=lambda *_: None)  # type: ignore[assignment]
     fit_and_answer(task, answers)
 
 
-def _copy_active(engine: Engine, artifacts: Path, *, release: str, report: Any, **_: object) -> Path:
+def _copy_active(engine: Engine, artifacts: Path, run: ActiveRun, plan: object, report: Any) -> Path:
     for stage in STAGES[:-1]:
         report(stage, 0.0)
     with engine.connect() as connection:
         active = connection.execute(select(Release.location).where(Release.active)).scalar_one()
+    release = run.release
     shutil.copytree(active, artifacts / release)
     manifest = artifacts / release / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"release": release}))
     return artifacts / release
 
 
-def _stay(engine: Engine, artifacts: Path, *, report: Any, **_: object) -> Path:
+def _stay(engine: Engine, artifacts: Path, run: ActiveRun, plan: object, report: Any) -> Path:
     for stage in STAGES[: STAGES.index("fit")]:
         report(stage, 0.0)
     while True:

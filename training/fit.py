@@ -19,6 +19,7 @@ from training.content import ContentFit, ContentParameters, fit_content, fit_fac
 from training.data import Feedback, Snapshot
 from training.item_to_item import EaseParameters, item_to_item_arrays
 from training.next_item import TransitionParameters, next_item_arrays
+from training.parts import Parts
 from training.popularity import COLUMNS, PopularityParameters, fit_popularity
 from training.rating_model import RatingFit, RatingParameters
 
@@ -87,33 +88,41 @@ def fit_signals(
     report: Report = report_nothing,
     content: ContentFit | None = None,
     start: Factors | None = None,
+    parts: Parts | None = None,
 ) -> Fit:
     """Fit all signals on ``feedback`` (the snapshot's own, or a part of it), with equal weights for all columns.
 
     ``content`` may be handed over when it was fitted already: it does not depend on the feedback. ``start`` are the factors of a
-    fit on a part of ``feedback``, from which a few iterations lead to those of the whole.
+    fit on a part of ``feedback``, from which a few iterations lead to those of the whole. ``parts`` keeps what other
+    configurations on the same feedback, with no start or the same, have in common with this one.
     """
-    n = len(snapshot.items)
-    content = content or fit_content([i.description for i in snapshot.items], parameters.content, parameters.seed)
+    n, seed = len(snapshot.items), parameters.seed
+    shared = parts or Parts()
+    content = content or fit_content([i.description for i in snapshot.items], parameters.content, seed)
     report("fit", 0.0)
     taken = feedback.positive
     counts = np.bincount(taken.items, minlength=n).astype(np.int64)
-    learned = fit_factors(feedback, n, parameters.als, parameters.seed, start)
+    learned = shared.get(
+        "factors", (parameters.als, seed), lambda: fit_factors(feedback, n, parameters.als, seed, start)
+    )
     report("fit", 0.4)
     reference = reference_rows(n)
+    ease, transitions, boosts = parameters.ease, parameters.transitions, parameters.next_item.boosts
     arrays: dict[str, AnyArray] = {
         **_vector_arrays(learned.items, content, counts, parameters, reference),
-        **item_to_item_arrays(taken, n, parameters.ease),
+        **shared.get("item_to_item", ease, lambda: item_to_item_arrays(taken, n, ease)),
         "reference": reference,
     }
     report("fit", 0.7)
-    votes_to_ratings = scale_top / parameters.vote_scale
+    popularity = fit_popularity(feedback, snapshot.items, scale_top / parameters.vote_scale, parameters.popularity)
     columns = _columns(parameters)
     arrays |= {
-        **next_item_arrays(taken, counts, parameters.next_item.boosts, parameters.transitions, parameters.seed),
-        **_popularity_arrays(
-            fit_popularity(feedback, snapshot.items, votes_to_ratings, parameters.popularity), counts, reference
+        **shared.get(
+            "next_item",
+            (transitions, boosts, seed),
+            lambda: next_item_arrays(taken, counts, boosts, transitions, seed),
         ),
+        **_popularity_arrays(popularity, counts, reference),
         "blend.weights": np.ones((1, len(columns)), np.float32),
     }
     report("fit", 1.0)

@@ -3,7 +3,7 @@
 import multiprocessing.connection
 import signal
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,8 @@ from app.db import open_sync_engine
 from app.errors import MedleyError
 from app.event_kinds import EventKinds
 from training.child import child_process
-from training.runs import FIT_KILLED, ProgressLog
+from training.runs import FIT_KILLED, ActiveRun, ProgressLog
+from training.verdict import GateFailed
 
 if TYPE_CHECKING:
     from training.fit import Parameters  # loads the fitting libraries, which only the child has a use for
@@ -31,12 +32,21 @@ class FitTask:
 
     url: str
     artifacts: Path
-    run_key: int
-    release: str
+    run: ActiveRun
     scale_top: float
     now: datetime
     parameters: "Parameters | None" = None
     event_kinds: EventKinds | None = None
+    tune_minutes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What the gate said to the child."""
+
+    detail: str
+    gate: Mapping[str, Any]
+    tuning: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +70,11 @@ class FitProcess:
         if not multiprocessing.connection.wait([self._answers], seconds):
             return None
         try:
-            answer: Path | Failure = self._answers.recv()
+            answer: Path | Rejection | Failure = self._answers.recv()
         except EOFError:
             raise MedleyError(self._last_words(), code=FIT_KILLED) from None
+        if isinstance(answer, Rejection):
+            raise GateFailed(answer.detail, answer.gate, answer.tuning)
         if isinstance(answer, Failure):
             if answer.trace:
                 _log.error("fit.failed", trace=answer.trace)
@@ -79,22 +91,16 @@ class FitProcess:
 def fit_and_answer(task: FitTask, answers: Any) -> None:
     """What the child does: build the artifact and answer where it is, or why it is not."""
     try:
-        from training.fit import Parameters, report_nothing  # noqa: PLC0415 - see above
-        from training.pipeline import build_artifact  # noqa: PLC0415
+        from training.fit import report_nothing  # noqa: PLC0415 - see above
+        from training.pipeline import Plan, build_artifact  # noqa: PLC0415
 
         with open_sync_engine(task.url) as engine:
-            progress = ProgressLog(engine, task.run_key, report_nothing)
-            location = build_artifact(
-                engine,
-                task.artifacts,
-                release=task.release,
-                scale_top=task.scale_top,
-                now=task.now,
-                parameters=task.parameters or Parameters(),
-                event_kinds=task.event_kinds,
-                report=progress.report,
-            )
+            progress = ProgressLog(engine, task.run.key, report_nothing)
+            plan = Plan(task.scale_top, task.now, task.parameters, task.event_kinds, task.tune_minutes)
+            location = build_artifact(engine, task.artifacts, task.run, plan, progress.report)
         answers.send(location)
+    except GateFailed as failed:
+        answers.send(Rejection(failed.detail, failed.gate, failed.tuning))
     except MedleyError as error:
         answers.send(Failure(error.code, error.detail))
     except Exception as error:  # noqa: BLE001 - it goes to the parent, which logs it

@@ -1,42 +1,42 @@
 """One training run, from the rows in the database to the active release."""
 
-import importlib.metadata
-import platform
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Engine
 
-from app.engine.arrays import AnyArray, BoolArray, FloatArray, RowArray
-from app.engine.artifact import Manifest, write_artifact
+from app.engine.arrays import AnyArray
+from app.engine.artifact import write_artifact
 from app.errors import Conflict
 from app.event_kinds import EventKinds
-from training.blend import HISTORY_SIZES, BlendParameters, learn_blend
+from training.candidate import Effort, blend_parameters
 from training.catalogue import catalogue_arrays
-from training.collaborative import Factors
-from training.content import ContentFit, fit_content
+from training.champion import AUTOMATIC, Champion, read_champion
 from training.data import Snapshot
-from training.evaluate import measure_next_item
-from training.fit import Fit, Parameters, Report, fit_signals, report_nothing
+from training.fit import Parameters, Report, report_nothing
 from training.lock import hold_training_lock
+from training.manifest import manifest_of
 from training.popularity import opinion_prior
 from training.publish import Published, publish_release
-from training.rating_model import fit_rating_model
-from training.runs import ProgressLog, failures_noted, start_run
-from training.snapshot import DatabaseSnapshot, read_snapshot
-from training.split import Split, hash_pairs, hold_out_newest
-from training.threads import one_blas_thread
+from training.recipe import Fitted, Tuning, fit_release
+from training.runs import NO_WISH, ActiveRun, ProgressLog, Wish, failures_noted, start_run
+from training.snapshot import read_snapshot
+from training.tuning import Budget
+from training.tuning_log import keep_in_row, read_unfinished
 
-LIKED_SHARE = 0.8
-"""From which share of the top of the scale a rating says that the item was liked: 4 of 5 stars."""
 
-SIGNALS_SHARE = 0.6
-"""How much of the refit's time goes into the signals; the rest is the predicted rating's."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a run trains. ``parameters`` None stands for those that a search has found before, else the defaults;
+    ``tune_minutes`` for a run that is not asked for another number."""
 
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "implicit")
+    scale_top: float
+    now: datetime
+    parameters: Parameters | None = None
+    event_kinds: EventKinds | None = None
+    tune_minutes: float = 0.0
 
 
 def train(
@@ -45,51 +45,56 @@ def train(
     *,
     scale_top: float,
     now: datetime,
-    cause: str = "command",
+    wish: Wish = NO_WISH,
     parameters: Parameters | None = None,
     event_kinds: EventKinds | None = None,
     report: Report = report_nothing,
 ) -> Published:
     """Fit on what the database holds, publish and activate. Raises :class:`Conflict` when another run is under way or there is
-    nothing to train on."""
+    nothing to train on, and :class:`GateFailed` when the active release stays because its configuration is better."""
+    plan = Plan(scale_top, now, parameters, event_kinds)
     with hold_training_lock(engine) as lock:
-        run = start_run(lock, cause)
+        run = start_run(lock, "command", wish)
         with failures_noted(engine, run):
-            progress = ProgressLog(engine, run.key, report)
-            location = build_artifact(
-                engine,
-                artifacts,
-                release=run.release,
-                scale_top=scale_top,
-                now=now,
-                parameters=parameters or Parameters(),
-                event_kinds=event_kinds,
-                report=progress.report,
-            )
+            location = build_artifact(engine, artifacts, run, plan, ProgressLog(engine, run.key, report).report)
             return publish_release(lock, run, location)
 
 
 def build_artifact(
-    engine: Engine,
-    artifacts: Path,
-    *,
-    release: str,
-    scale_top: float,
-    now: datetime,
-    parameters: Parameters,
-    event_kinds: EventKinds | None = None,
-    report: Report = report_nothing,
+    engine: Engine, artifacts: Path, run: ActiveRun, plan: Plan, report: Report = report_nothing
 ) -> Path:
     """Fit on what the database holds and write the artifact, which is not registered yet; returns where it is."""
     report("snapshot", 0.0)
-    data = read_snapshot(engine, event_kinds)
+    data = read_snapshot(engine, plan.event_kinds)
     if not data.snapshot.items:
         raise Conflict("There are no items to train on.", code="nothing_to_train_on")
-    fit, metrics = fit_release(data.snapshot, parameters, scale_top, report)
+    with engine.connect() as connection:
+        champion = read_champion(connection)
+    # After a run that the gate turned away, the next that nobody asked for takes what has proved itself: the data must not grow
+    # old over it.
+    careful = champion is not None and champion.rejected and run.cause in AUTOMATIC
+    fitted = fit_release(
+        data.snapshot,
+        _start(plan, champion, careful=careful),
+        plan.scale_top,
+        report,
+        champion,
+        forced=run.wish.forced,
+        tuning=None if careful else _tuning(engine, run, plan),
+    )
     report("publish", 0.0)
-    given = _all_parameters(parameters, scale_top, event_kinds)
-    manifest = _manifest(data, fit, metrics, given, now, release)
-    return write_artifact(artifacts, manifest, fit.arrays | _catalogue(data.snapshot, parameters, scale_top))
+    manifest = manifest_of(
+        data,
+        fitted.fit,
+        release=run.release,
+        now=plan.now,
+        parameters=_all_parameters(fitted.parameters, plan),
+        metrics=fitted.metrics,
+        gate=fitted.gate,
+        tuning=_origin(fitted, champion, run.release),
+    )
+    catalogue = _catalogue(data.snapshot, fitted.parameters, plan.scale_top)
+    return write_artifact(artifacts, manifest, fitted.fit.arrays | catalogue)
 
 
 def _catalogue(snapshot: Snapshot, parameters: Parameters, scale_top: float) -> dict[str, AnyArray]:
@@ -98,110 +103,30 @@ def _catalogue(snapshot: Snapshot, parameters: Parameters, scale_top: float) -> 
     return catalogue_arrays(snapshot.items, snapshot.feedback, prior)
 
 
-def fit_release(
-    snapshot: Snapshot, parameters: Parameters, scale_top: float, report: Report = report_nothing
-) -> tuple[Fit, dict[str, Any]]:
-    """The fit on all data, with a blend learned and measured on held-out data.
-
-    Each user's newest rating is held out; half of the users teach the blend, the other half measure it. Then the same
-    configuration is fitted on everything.
-    """
-    report("content", 0.0)
-    content = fit_content([item.description for item in snapshot.items], parameters.content, parameters.seed)
-    weights, metrics, factors = _learn_on_held_out(snapshot, content, parameters, scale_top, report)
-    final = fit_signals(
-        snapshot,
-        snapshot.feedback,
-        parameters,
-        scale_top,
-        lambda _, share: report("refit", share * SIGNALS_SHARE),
-        content,
-        factors,
-    )
-    rating = fit_rating_model(
-        snapshot.feedback,
-        len(snapshot.items),
-        parameters.rating,
-        parameters.seed,
-        lambda share: report("refit", SIGNALS_SHARE + (1 - SIGNALS_SHARE) * share),
-    )
-    if rating is not None and rating.left_out:
-        metrics["rating"] = {"left_out": rating.left_out, "rmse": rating.rmse}
-    return final.with_blend(HISTORY_SIZES, weights).with_rating(rating), metrics
+def _start(plan: Plan, champion: Champion | None, *, careful: bool) -> Parameters:
+    """Where a run begins: with what it was given, with what a search has found before, or with the defaults."""
+    known = None if champion is None or not (champion.tuned or careful) else champion.parameters
+    return plan.parameters or known or Parameters()
 
 
-def _learn_on_held_out(
-    snapshot: Snapshot, content: ContentFit, parameters: Parameters, scale_top: float, report: Report
-) -> tuple[FloatArray, dict[str, Any], Factors | None]:
-    """The blend's weights, how well they do, and the factors that the refit may start from. The tables of this fit, which are
-    as large as those to come, are gone on return."""
-    split = hold_out_newest(snapshot.feedback, parameters.seed)
-    trial = fit_signals(snapshot, split.known, parameters, scale_top, report, content)
-    teaching = _teaching(split, parameters.seed)
-    with one_blas_thread():
-        weights = learn_blend(
-            trial.engine(), _part(split, teaching), _blend_parameters(scale_top), parameters.seed, report
-        )
-        report("evaluate", 0.0)
-        measured = trial.with_blend(HISTORY_SIZES, weights).engine()
-        metrics: dict[str, Any] = {"next_item": measure_next_item(measured, split, _measuring(teaching, 2_000))}
-    return weights, metrics, trial.factors
+def _tuning(engine: Engine, run: ActiveRun, plan: Plan) -> Tuning | None:
+    minutes = plan.tune_minutes if run.wish.tune_minutes is None else run.wish.tune_minutes
+    if minutes <= 0:
+        return None
+    return Tuning(Budget(60 * minutes), keep_in_row(engine, run), read_unfinished(engine, run))
 
 
-def _blend_parameters(scale_top: float) -> BlendParameters:
-    return BlendParameters(liked_from=LIKED_SHARE * scale_top)
+def _origin(fitted: Fitted, champion: Champion | None, release: str) -> dict[str, Any]:
+    """Where the parameters were found, if a search found them, and what this run's own search tried."""
+    found = {} if fitted.search is None else fitted.search.as_document()
+    if fitted.search is not None and fitted.search.best != fitted.search.start:
+        return found | {"tuned_by": release}
+    inherited = champion is not None and champion.tuned and champion.parameters == fitted.parameters
+    return found | ({"tuned_by": champion.tuning["tuned_by"]} if champion is not None and inherited else {})
 
 
-def _all_parameters(parameters: Parameters, scale_top: float, event_kinds: EventKinds | None) -> dict[str, Any]:
+def _all_parameters(parameters: Parameters, plan: Plan) -> dict[str, Any]:
     """Everything that decided what was fitted, as it stands in the manifest."""
-    blend = asdict(_blend_parameters(scale_top))
-    kinds = None if event_kinds is None else event_kinds.model_dump(mode="json")
-    return asdict(parameters) | {"blend": blend, "scale_top": scale_top, "event_kinds": kinds}
-
-
-def _teaching(split: Split, seed: int) -> BoolArray:
-    return hash_pairs(split.users, np.zeros_like(split.users), seed) % np.uint64(2) == 0
-
-
-def _part(split: Split, chosen: BoolArray) -> Split:
-    return replace(
-        split, users=split.users[chosen], targets=split.targets[chosen], target_values=split.target_values[chosen]
-    )
-
-
-def _measuring(teaching: BoolArray, most: int) -> RowArray:
-    """At most ``most`` of the users who do not teach, evenly spread."""
-    others = np.flatnonzero(~teaching)
-    return (
-        others[np.unique(np.linspace(0, len(others) - 1, min(len(others), most)).astype(np.int64))]
-        if len(others)
-        else others
-    )
-
-
-def _manifest(
-    data: DatabaseSnapshot, fit: Fit, metrics: dict[str, Any], parameters: dict[str, Any], now: datetime, release: str
-) -> Manifest:
-    window = data.snapshot.window
-    return Manifest(
-        release=release,
-        created_at=now.isoformat(),
-        data_from=_instant(window[0]) if window else None,
-        data_until=_instant(window[1]) if window else None,
-        catalogue_seen=data.catalogue_seen,
-        counts={
-            "items": len(data.snapshot.items),
-            "users": data.snapshot.feedback.n_users,
-            "ratings": int(data.snapshot.feedback.rated.sum()),
-            "events": int((~data.snapshot.feedback.rated).sum()),
-        },
-        configuration=fit.configuration.as_document(),
-        parameters=parameters,
-        metrics=metrics,
-        libraries={"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in LIBRARIES},
-    )
-
-
-def _instant(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+    blend = asdict(blend_parameters(plan.scale_top, Effort()))
+    kinds = None if plan.event_kinds is None else plan.event_kinds.model_dump(mode="json")
+    return asdict(parameters) | {"blend": blend, "scale_top": plan.scale_top, "event_kinds": kinds}

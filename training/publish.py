@@ -22,6 +22,8 @@ class Published:
     location: Path
     metrics: dict[str, Any]
     counts: dict[str, int]
+    gate: dict[str, Any]
+    tuning: dict[str, Any]
 
 
 def publish_release(lock: TrainingLock, run: ActiveRun, location: Path) -> Published:
@@ -35,8 +37,9 @@ def publish_release(lock: TrainingLock, run: ActiveRun, location: Path) -> Publi
         connection.execute(REGISTRY_LOCK)
         key = register_release(connection, manifest, location)
         activate_release(connection, key)
-        succeed_run(connection, run, key, {"metrics": dict(manifest.metrics)})
-    return Published(manifest.release, location, dict(manifest.metrics), dict(manifest.counts))
+        metrics, gate, tuning = dict(manifest.metrics), dict(manifest.gate), dict(manifest.tuning)
+        succeed_run(connection, run, key, {"metrics": metrics, "gate": gate, "tuning": tuning})
+    return Published(manifest.release, location, metrics, dict(manifest.counts), gate, tuning)
 
 
 def register_release(connection: Connection, manifest: Manifest, location: Path) -> int:

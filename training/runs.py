@@ -1,8 +1,8 @@
 """The row of a training run: how it begins, how far it has come, and how it ends.
 
-A run is ``queued``, ``running``, ``succeeded`` or ``failed``. Unique indexes allow one queued and one running row. Only whoever
-holds the training lock starts a run, so a row that says "running" then belongs to a process that died. What a run writes
-to its row holds only while the row still says "running": a run that was given up cannot come back.
+A run is ``queued``, ``running``, ``succeeded``, ``failed`` or ``rejected`` by the gate. Unique indexes allow one queued and one
+running row. Only whoever holds the training lock starts a run, so a row that says "running" then belongs to a process that
+died. What a run writes to its row holds only while the row still says "running": a run that was given up cannot come back.
 """
 
 import secrets
@@ -19,14 +19,18 @@ from app.errors import MedleyError
 from app.models import TrainingRun
 from app.services.training_runs import new_run_id
 from training.lock import LockLost, TrainingLock
+from training.verdict import GATE_FAILED, GateFailed
 
 if TYPE_CHECKING:
     from training.fit import Report  # loads the fitting libraries, which a waiting worker has no use for
 
-STAGES = ("snapshot", "content", "fit", "blend", "evaluate", "refit", "publish")
+STAGES = ("snapshot", "content", "tune", "fit", "blend", "evaluate", "gate", "refit", "publish")
 WORKER_LOST, FIT_KILLED, STOPPED = "worker_lost", "fit_killed", "stopped"
 INTERRUPTIONS = frozenset({WORKER_LOST, FIT_KILLED, STOPPED, LockLost.code})
 """Codes of runs that something from outside ended, and that may succeed when they are repeated."""
+
+UNANSWERED = INTERRUPTIONS | {GATE_FAILED}
+"""Codes of runs that took nothing new into service. What the gate turned away is not tried again by the run that follows."""
 
 _LOST = "The process that ran it died or lost the database."
 _SECONDS_BETWEEN_WRITES = 1.0
@@ -35,13 +39,26 @@ _RATINGS_WRITTEN = text("SELECT n_tup_ins + n_tup_upd FROM pg_stat_user_tables W
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What a run may be asked for: to publish ``forced``, whatever the gate says, and to tune for some minutes (None: as long as
+    the settings say)."""
+
+    forced: bool = False
+    tune_minutes: float | None = None
+
+
+NO_WISH = Wish()
+
+
+@dataclass(frozen=True, slots=True)
 class ActiveRun:
-    """A run that has begun. ``release`` is the id that its release will have."""
+    """A run that has begun. ``release`` is the id that its release will have; ``wish`` is what was asked of the run."""
 
     key: int
     id: str
     cause: str
     release: str
+    wish: Wish = NO_WISH
 
 
 def fail_lost_run(lock: TrainingLock) -> None:
@@ -50,24 +67,36 @@ def fail_lost_run(lock: TrainingLock) -> None:
         _finish(connection, TrainingRun.state == "running", WORKER_LOST, _LOST)
 
 
-def start_run(lock: TrainingLock, cause: str) -> ActiveRun:
-    """Begin the queued run, or a new one with this cause; what died before it is marked as failed."""
+def start_run(lock: TrainingLock, cause: str, wish: Wish = NO_WISH) -> ActiveRun:
+    """Begin the queued run, or a new one with this cause; what died before it is marked as failed. A wish adds to what was asked
+    of the queued one."""
     with lock.transaction() as connection:
         _finish(connection, TrainingRun.state == "running", WORKER_LOST, _LOST)
         now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-        values = {
+        values: dict[str, Any] = {
             "state": "running",
             "started_at": now,
             "planned_release": f"{now.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}-{secrets.token_hex(2)}",
             "ratings_written": count_ratings_written(connection),
         }
-        columns = (TrainingRun.key, TrainingRun.id, TrainingRun.cause, TrainingRun.planned_release)
+        columns = (
+            TrainingRun.key,
+            TrainingRun.id,
+            TrainingRun.cause,
+            TrainingRun.planned_release,
+            TrainingRun.forced,
+            TrainingRun.tune_minutes,
+        )
+        if wish.forced:
+            values["forced"] = True
+        if wish.tune_minutes is not None:
+            values["tune_minutes"] = wish.tune_minutes
         queued = update(TrainingRun).where(TrainingRun.state == "queued").values(**values).returning(*columns)
         row = connection.execute(queued).one_or_none()
         if row is None:
             new = insert(TrainingRun).values(id=new_run_id(now), cause=cause, **values).returning(*columns)
             row = connection.execute(new).one()
-    return ActiveRun(row.key, row.id, row.cause, row.planned_release)
+    return ActiveRun(row.key, row.id, row.cause, row.planned_release, Wish(row.forced, row.tune_minutes))
 
 
 def count_ratings_written(connection: Connection) -> int:
@@ -89,11 +118,24 @@ def fail_run(engine: Engine, run: ActiveRun, code: str, reason: str) -> None:
         _finish(connection, (TrainingRun.key == run.key) & (TrainingRun.state == "running"), code, reason)
 
 
+def reject_run(engine: Engine, run: ActiveRun, failed: GateFailed) -> None:
+    """The gate turned the run's configuration away; a row that has its end already is left alone."""
+    values = {"state": "rejected", "error_code": failed.code, "error": failed.detail}
+    result = {"gate": failed.gate, "tuning": failed.tuning}
+    which = (TrainingRun.key == run.key) & (TrainingRun.state == "running")
+    with engine.begin() as connection:
+        ended = update(TrainingRun).where(which).values(finished_at=func.clock_timestamp(), result=result, **values)
+        connection.execute(ended)
+
+
 @contextmanager
 def failures_noted(engine: Engine, run: ActiveRun) -> Generator[None]:
-    """Mark the run as failed when the block raises."""
+    """Mark the run as failed, or as rejected, when the block raises."""
     try:
         yield
+    except GateFailed as failed:
+        reject_run(engine, run, failed)
+        raise
     except MedleyError as error:
         fail_run(engine, run, error.code, error.detail)
         raise

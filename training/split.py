@@ -1,6 +1,7 @@
 """Splits feedback into what is known and what is to be predicted."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,22 @@ def hold_out_newest(feedback: Feedback, seed: int) -> Split:
     held_out = np.zeros(len(feedback), np.bool_)
     held_out[chosen] = True
     return Split(feedback.take(~held_out), feedback.users[chosen], feedback.items[chosen], feedback.values[chosen])
+
+
+def examples_as_split(feedback: Feedback, histories: Sequence[RowArray], targets: RowArray) -> Split:
+    """A split in which each example is a user of its own: a history, the ascending positions of its entries in ``feedback``, and
+    the position of the entry that is held out."""
+    places = np.concatenate([np.zeros(0, np.int64), *histories])
+    users = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
+    known = Feedback(
+        len(histories),
+        users.astype(np.int64),
+        feedback.items[places],
+        feedback.values[places],
+        feedback.times[places],
+        None if feedback.choices is None else feedback.choices[places],
+    )
+    return Split(known, np.arange(len(histories)), feedback.items[targets], feedback.values[targets])
 
 
 def hash_pairs(users: RowArray, items: RowArray, seed: int) -> "np.ndarray[tuple[int], np.dtype[np.uint64]]":

@@ -1,7 +1,8 @@
 """When a training is due: asked for, scheduled, or after so many new ratings.
 
 Schedule and ratings count from the newest run that answered them. One that something from outside ended (a deploy, a kill)
-answers nothing, so it is repeated at once, unless the newest :data:`ATTEMPTS` runs all ended like that.
+answers nothing, nor does one whose configuration the gate turned away, so another follows at once, unless the newest
+:data:`ATTEMPTS` runs all ended like that.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from cronsim import CronSim
 from sqlalchemy import Connection, func, select
 
 from app.models import TrainingRun
-from training.runs import INTERRUPTIONS, count_ratings_written
+from training.runs import UNANSWERED, count_ratings_written
 
 ATTEMPTS = 3
 
@@ -55,7 +56,7 @@ def read_past_runs(connection: Connection) -> list[PastRun]:
     columns = (TrainingRun.started_at, TrainingRun.ratings_written, TrainingRun.error_code)
     began = select(*columns).where(TrainingRun.started_at.is_not(None)).order_by(TrainingRun.key.desc()).limit(ATTEMPTS)
     return [
-        PastRun(row.started_at, row.ratings_written or 0, row.error_code in INTERRUPTIONS)
+        PastRun(row.started_at, row.ratings_written or 0, row.error_code in UNANSWERED)
         for row in connection.execute(began)
     ]
 

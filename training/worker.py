@@ -32,6 +32,7 @@ from training.publish import Published, publish_release
 from training.retention import delete_old_events
 from training.runs import STOPPED, ActiveRun, fail_lost_run, failures_noted, start_run
 from training.triggers import Triggers, find_cause
+from training.verdict import GateFailed
 
 if TYPE_CHECKING:
     from training.fit import Parameters  # loads the fitting libraries, which only the child has a use for
@@ -56,6 +57,7 @@ class Plan:
     parameters: "Parameters | None" = None
     event_kinds: EventKinds | None = None
     event_retention_days: int = 0
+    tune_minutes: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -69,6 +71,7 @@ class Plan:
             poll_seconds=settings.training_poll_seconds,
             event_kinds=settings.event_kinds,
             event_retention_days=settings.event_retention_days,
+            tune_minutes=settings.training_tune_minutes,
         )
 
 
@@ -138,6 +141,9 @@ class Worker:
         try:
             with failures_noted(self._engine, run):
                 published = self._fit_and_publish(lock, run)
+        except GateFailed as failed:
+            log.warning("worker.run_rejected", run=run.id, reason=failed.detail)
+            return
         except MedleyError as error:
             log.warning("worker.run_failed", run=run.id, code=error.code, reason=error.detail)
             return
@@ -148,12 +154,12 @@ class Worker:
         task = FitTask(
             self._url,
             plan.artifacts,
-            run.key,
-            run.release,
+            run,
             plan.scale_top,
             datetime.now(UTC),
             plan.parameters,
             plan.event_kinds,
+            plan.tune_minutes,
         )
         with start_fit(task) as fit:
             checked = monotonic()

@@ -40,7 +40,8 @@ class Manifest:
     """What an artifact is made of and where it came from.
 
     ``catalogue_seen`` is the transaction id below which every change of the catalogue is in the artifact.
-    ``configuration`` is what the engine needs beside the arrays; ``parameters`` what the fits were given.
+    ``configuration`` is what the engine needs beside the arrays; ``parameters`` what the fits were given. ``gate`` is the verdict
+    that let it through, and ``tuning`` says where the parameters were found, if a search found them.
     """
 
     release: str
@@ -53,6 +54,8 @@ class Manifest:
     parameters: Mapping[str, Any]
     metrics: Mapping[str, Any]
     libraries: Mapping[str, str]
+    gate: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    tuning: Mapping[str, Any] = field(default_factory=dict[str, Any])
     format: int = FORMAT
     files: Mapping[str, ArrayFile] = field(default_factory=dict[str, ArrayFile])
 

@@ -32,16 +32,17 @@ class Release(Base):
 
 
 class TrainingRun(Base):
-    """One attempt to train. ``progress`` goes from 0 to 1; ``result`` holds metrics and, later, the gate's verdict.
+    """One attempt to train. ``progress`` goes from 0 to 1; ``result`` holds metrics, the gate's verdict and what tuning tried.
 
-    At most one waits and at most one runs. ``error_code`` is stable, ``error`` a sentence. ``planned_release`` names the
-    artifact that a run writes, before it does. ``ratings_written`` says how far the server's count of writes to ratings had
-    come when the run began.
+    At most one waits and at most one runs. ``rejected`` is one whose configuration the gate turned away; ``forced`` publishes
+    even so. ``tune_minutes`` is how long it was asked to tune, None for what the worker's setting says. ``error_code`` is
+    stable, ``error`` a sentence. ``planned_release`` names the artifact that a run writes, before it does. ``ratings_written``
+    says how far the server's count of writes to ratings had come when the run began.
     """
 
     __tablename__ = "training_runs"
     __table_args__ = (
-        CheckConstraint("state IN ('queued', 'running', 'succeeded', 'failed')", name="state_known"),
+        CheckConstraint("state IN ('queued', 'running', 'succeeded', 'failed', 'rejected')", name="state_known"),
         CheckConstraint("progress BETWEEN 0 AND 1", name="progress_share"),
         Index("ix_training_runs_requested_at", "requested_at"),
         Index("uq_training_runs_queued", "state", unique=True, postgresql_where=text("state = 'queued'")),
@@ -52,6 +53,8 @@ class TrainingRun(Base):
     id: Mapped[id_column]
     state: Mapped[str] = mapped_column(Text, server_default="queued")
     cause: Mapped[str] = mapped_column(Text)
+    forced: Mapped[bool] = mapped_column(server_default=text("false"))
+    tune_minutes: Mapped[float | None] = mapped_column(Double)
     stage: Mapped[str | None] = mapped_column(Text)
     progress: Mapped[float] = mapped_column(Double, server_default=text("0"))
     error: Mapped[str | None] = mapped_column(Text)

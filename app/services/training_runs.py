@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,12 +35,31 @@ class RunPage:
     next_after: str | None
 
 
-async def request_run(session: AsyncSession, *, now: datetime) -> RunWithRelease:
-    """Queue a run, or give the one that is queued already: it has read nothing yet, so it serves both requests."""
-    row = {"id": new_run_id(now), "state": "queued", "cause": "request", "requested_at": now}
+async def request_run(
+    session: AsyncSession, *, now: datetime, force: bool = False, tune_minutes: float | None = None
+) -> RunWithRelease:
+    """Queue a run, or give the one that is queued already: it has read nothing yet, so it serves both requests. It is forced if
+    one of them asks for that, and tunes as long as the newest that says so."""
+    row = {
+        "id": new_run_id(now),
+        "state": "queued",
+        "cause": "request",
+        "forced": force,
+        "tune_minutes": tune_minutes,
+        "requested_at": now,
+    }
+    new = insert(TrainingRun).values(row)
+    both = new.on_conflict_do_update(
+        index_elements=[TrainingRun.state],
+        index_where=text("state = 'queued'"),
+        set_={
+            "forced": TrainingRun.forced | new.excluded.forced,
+            "tune_minutes": func.coalesce(new.excluded.tune_minutes, TrainingRun.tune_minutes),
+        },
+    )
     queued: TrainingRun | None = None
     while queued is None:  # a queued run that begins between the two statements is not there for the second
-        await session.execute(insert(TrainingRun).values(row).on_conflict_do_nothing())
+        await session.execute(both)
         queued = (await session.scalars(select(TrainingRun).where(TrainingRun.state == "queued"))).one_or_none()
     await session.execute(select(func.pg_notify(CHANNEL, queued.id)))
     return RunWithRelease(queued, None)

@@ -13,12 +13,13 @@ import numpy as np
 from app.engine.arrays import BoolArray, RowArray
 from training.data import Feedback, history_of
 from training.evaluation.figures import Figure
-from training.evaluation.likes import examples_as_split, likes_of
+from training.evaluation.likes import likes_of
 from training.evaluation.prepared import Prepared
 from training.evaluation.rankers import Chance, EngineRankers
 from training.evaluation.setting import Lesson, Setting, cost_figures, fit_items, prepare
 from training.evaluation.summary import Catalogue, Questions, figures_of
 from training.evaluation.trials import Judged, Trial, joined, judge, together
+from training.split import examples_as_split
 
 PROTOCOL = "cold-items"
 FOLDS = 10

@@ -8,7 +8,7 @@ from app.api.deps import NowDep, SessionDep
 from app.api.routing import Router
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
 from app.api.schemas.query import Limit
-from app.api.schemas.training_runs import QueuedTrainingRun, TrainingRunOut, TrainingRunPage
+from app.api.schemas.training_runs import QueuedTrainingRun, TrainingRequest, TrainingRunOut, TrainingRunPage
 from app.services import training_runs
 
 router = Router(prefix="/v1", tags=["Training"])
@@ -22,13 +22,16 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"description": "The run is q
 @router.post(
     "/training-runs", operation_id="post_training_run", summary="Train now", status_code=202, responses=_ACCEPTED
 )
-async def post_training_run(session: SessionDep, now: NowDep, response: Response) -> QueuedTrainingRun:
+async def post_training_run(
+    session: SessionDep, now: NowDep, response: Response, asked: TrainingRequest | None = None
+) -> QueuedTrainingRun:
     """Ask for a training on all that is stored by now. A `medley worker` takes it up; without one it stays queued.
 
     Requests made while a run is queued are one run: each answers with the same. One that is running has read its data
-    already, so the next request queues another.
+    already, so the next request queues another. A configuration that ranks worse than the active release's is `rejected`.
     """
-    queued = await training_runs.request_run(session, now=now)
+    wish = asked or TrainingRequest()
+    queued = await training_runs.request_run(session, now=now, force=wish.force, tune_minutes=wish.tune_minutes)
     response.headers["Location"] = f"/v1/training-runs/{queued.run.id}"
     return QueuedTrainingRun.of(queued)
 

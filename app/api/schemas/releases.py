@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field
 
 from app.api.schemas.base import Answer
+from app.api.schemas.gate import GATE, TUNING, GateOut, TuningOut
 from app.api.schemas.training_runs import METRICS
 from app.models import Release
 
@@ -19,9 +20,11 @@ _SUMMARY: dict[str, Any] = {
     "data_until": "2026-11-21T10:14:58Z",
     "counts": {"items": 9742, "users": 610, "ratings": 100836},
     "metrics": METRICS,
+    "gate": GATE,
 }
 _DETAIL: dict[str, Any] = _SUMMARY | {
     "parameters": {"als": {"factors": 64, "iterations": 12}},
+    "tuning": TUNING,
     "libraries": {"numpy": "2.4.6"},
 }
 
@@ -42,13 +45,20 @@ class ReleaseSummary(Answer):
     data_until: datetime | None = Field(description="The newest.")
     counts: dict[str, int] = Field(description="How much it has learned from.")
     metrics: dict[str, Any] = Field(description="What was measured on held-out data.")
+    gate: GateOut | None = Field(
+        description="The verdict that let it through; null of releases made before there was a gate."
+    )
 
     @classmethod
     def of(cls, release: Release) -> Self:
         """The answer for a registered release."""
-        taken = release.manifest.keys() & cls.model_fields.keys() - _COLUMNS
+        manifest = release.manifest
+        taken = manifest.keys() & cls.model_fields.keys() - _COLUMNS - {"gate", "tuning"}
         stored = {name: getattr(release, name) for name in _COLUMNS}
-        return cls(**stored, **{name: release.manifest[name] for name in taken})
+        told: dict[str, Any] = {"gate": GateOut.of(manifest.get("gate", {}))}
+        if "tuning" in cls.model_fields:
+            told["tuning"] = TuningOut.of(manifest.get("tuning", {}))
+        return cls(**stored, **told, **{name: manifest[name] for name in taken})
 
 
 class ReleaseDetail(ReleaseSummary):
@@ -57,6 +67,7 @@ class ReleaseDetail(ReleaseSummary):
     model_config = ConfigDict(json_schema_extra={"examples": [_DETAIL]})
 
     parameters: dict[str, Any] = Field(description="Every hyper-parameter of the fits.")
+    tuning: TuningOut = Field(description="Where they were found.")
     libraries: dict[str, str] = Field(description="Versions of what fitted it.")
 
 

@@ -57,7 +57,7 @@ def rows(engine: Engine, table: Any) -> list[Any]:
 
 
 def test_a_run_publishes_one_active_release(filled: Engine, tmp_path: Path) -> None:
-    published = run(filled, tmp_path, cause="test")
+    published = run(filled, tmp_path)
     [release] = rows(filled, Release)
     [row] = rows(filled, TrainingRun)
     assert release.active
@@ -68,7 +68,7 @@ def test_a_run_publishes_one_active_release(filled: Engine, tmp_path: Path) -> N
     assert artifact.manifest.counts == published.counts == {"items": 6, "users": 4, "ratings": 12, "events": 0}
     assert set(release.manifest["files"]) == set(artifact.arrays)
     assert release.data_from == release.data_until == NOW
-    assert (row.state, row.progress, row.cause, row.error) == ("succeeded", 1.0, "test", None)
+    assert (row.state, row.progress, row.cause, row.error) == ("succeeded", 1.0, "command", None)
     assert row.release_key == release.key
     assert row.result["metrics"] == published.metrics
     assert row.finished_at > row.started_at
@@ -88,7 +88,7 @@ def test_a_failing_fit_leaves_a_reason_and_the_old_release(
 ) -> None:
     first = run(filled, tmp_path)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise FloatingPointError("it does not converge")
 
     with monkeypatch.context() as patched:

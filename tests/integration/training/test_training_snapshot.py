@@ -17,7 +17,7 @@ from training.catalogue import catalogue_arrays
 from training.collaborative import AlsParameters
 from training.data import Snapshot
 from training.fit import Parameters
-from training.pipeline import fit_release
+from training.recipe import fit_release
 from training.snapshot import read_snapshot
 from training.snapshot_feedback import rows_of_keys
 
@@ -56,7 +56,7 @@ def fill(engine: Engine, order: np.random.Generator | None = None) -> None:
 
 
 def arrays_of(snapshot: Snapshot) -> dict[str, Any]:
-    fit, _ = fit_release(snapshot, Parameters(als=AlsParameters(factors=3, iterations=2)), 5.0)
+    fit = fit_release(snapshot, Parameters(als=AlsParameters(factors=3, iterations=2)), 5.0).fit
     return fit.arrays | catalogue_arrays(snapshot.items, snapshot.feedback, OpinionPrior(20.0, 3.0, 50.0, 0.5))
 
 

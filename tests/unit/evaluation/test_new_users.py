@@ -5,8 +5,9 @@ import pytest
 from small_worlds import figure, setting_of, sound, tastes
 
 from training.evaluation.figures import Figure
-from training.evaluation.likes import examples_as_split, likes_of
+from training.evaluation.likes import likes_of
 from training.evaluation.new_users import evaluate_new_users
+from training.split import examples_as_split
 
 
 @pytest.fixture(scope="module")

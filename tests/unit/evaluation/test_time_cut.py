@@ -5,7 +5,8 @@ import pytest
 from small_worlds import chain_of_items, figure, setting_of, sound
 
 from training.data import Feedback, Snapshot
-from training.evaluation.time_cut import TARGETS_OF_ONE, evaluate_time_cut, later_targets
+from training.evaluation.time_cut import evaluate_time_cut
+from training.period import TARGETS_OF_ONE, later_targets
 
 
 def one_after_the_other() -> Snapshot:

@@ -11,7 +11,7 @@ from app.engine.arrays import FloatArray, RowArray
 from app.engine.blend import Blend
 from app.engine.history import History
 from training.blend import FEWEST_USERS, HISTORY_SIZES, BlendParameters, default_weights, learn_blend
-from training.evaluate import measure_next_item
+from training.evaluate import measure_next_item, rank_next_items
 from training.split import Split, hold_out_newest
 
 COLUMNS = (("content", "1"), ("popularity", "taken"))
@@ -132,10 +132,21 @@ HELD_OUT = [
 ]
 
 
+def measured(engine: FixedEngine, chosen: RowArray) -> dict[str, dict[str, float]]:
+    split = split_of(HELD_OUT)
+    return measure_next_item(rank_next_items(engine, split, chosen), split.users[chosen])  # type: ignore[arg-type]
+
+
+def test_every_user_counts_the_same_however_often_they_were_asked() -> None:
+    ranks = {"blend": np.array([0, 0, 0, 20])}
+    figures = measure_next_item(ranks, np.array([4, 4, 4, 9]))
+    assert figures["blend"] == {"users": 2, "hit_rate_at_10": 0.5, "ndcg_at_10": 0.5}
+
+
 def test_figures_are_those_worked_out_by_hand() -> None:
     falling = np.arange(14, 0, -1).astype(np.float32)
     engine = FixedEngine(falling, np.zeros(14, np.float32))
-    figures = measure_next_item(engine, split_of(HELD_OUT), np.arange(3))  # type: ignore[arg-type]
+    figures = measured(engine, np.arange(3))
     assert figures["blend"] == pytest.approx(
         {"users": 3, "hit_rate_at_10": 2 / 3, "ndcg_at_10": (1 / math.log2(3) + 0 + 1) / 3}
     )
@@ -144,15 +155,14 @@ def test_figures_are_those_worked_out_by_hand() -> None:
 
 def test_only_the_chosen_are_measured_and_nobody_gives_zero() -> None:
     engine = FixedEngine(np.arange(14, 0, -1).astype(np.float32), np.arange(14).astype(np.float32))
-    split = split_of(HELD_OUT)
-    one = measure_next_item(engine, split, np.array([2]))  # type: ignore[arg-type]
+    one = measured(engine, np.array([2]))
     assert one["blend"] == {"users": 1, "hit_rate_at_10": 1, "ndcg_at_10": 1}
-    nobody = measure_next_item(engine, split, np.zeros(0, np.int64))  # type: ignore[arg-type]
+    nobody = measured(engine, np.zeros(0, np.int64))
     assert nobody["blend"] == {"users": 0, "hit_rate_at_10": 0, "ndcg_at_10": 0}
 
 
 @pytest.mark.parametrize("said", [1.0, np.nan])
 def test_an_engine_that_says_the_same_of_all_or_nothing_earns_nothing(said: float) -> None:
     same = np.full(14, said, np.float32)
-    figures = measure_next_item(FixedEngine(same, same), split_of(HELD_OUT), np.arange(3))  # type: ignore[arg-type]
+    figures = measured(FixedEngine(same, same), np.arange(3))
     assert figures["blend"]["hit_rate_at_10"] == 0

@@ -13,13 +13,14 @@ from app.engine.history import EMPTY, rating_history
 from app.engine.terms import Description
 from training.data import Snapshot, history_of
 from training.fit import Parameters, fit_signals
-from training.pipeline import fit_release
+from training.recipe import fit_release
 from training.split import hold_out_newest
 
 
 def digests(snapshot: Snapshot, directory: Path, parameters: Parameters = SMALL) -> dict[str, str]:
     """The sha256 of every file of the artifact that training makes of a snapshot."""
-    fit, metrics = fit_release(snapshot, parameters, 5.0)
+    fitted = fit_release(snapshot, parameters, 5.0)
+    fit, metrics = fitted.fit, fitted.metrics
     manifest = Manifest("r", "", None, None, "1", {}, fit.configuration.as_document(), {}, metrics, {})
     location = write_artifact(directory, manifest, fit.arrays)
     return {path.name: path.read_bytes().hex() for path in location.iterdir()}
@@ -39,7 +40,8 @@ def test_a_held_out_item_of_ones_own_colour_is_above_those_of_the_other() -> Non
 
 
 def test_the_whole_product_beats_popularity_on_the_checkerboard() -> None:
-    fit, metrics = fit_release(checkerboard(), SMALL, 5.0)
+    fitted = fit_release(checkerboard(), SMALL, 5.0)
+    fit, metrics = fitted.fit, fitted.metrics
     blend, popular = metrics["next_item"]["blend"], metrics["next_item"]["popularity"]
     assert blend["users"] == popular["users"] > 30
     assert blend["hit_rate_at_10"] > 1.5 * popular["hit_rate_at_10"]
@@ -58,7 +60,7 @@ def test_the_same_snapshot_and_seed_give_the_same_bytes(tmp_path: Path) -> None:
 def test_stages_are_reported_in_order_and_never_go_back() -> None:
     seen: list[tuple[str, float]] = []
     fit_release(checkerboard(40, 20, 4), SMALL, 5.0, lambda stage, share: seen.append((stage, share)))
-    stages = ["content", "fit", "blend", "evaluate", "refit"]
+    stages = ["content", "fit", "blend", "evaluate", "gate", "refit"]
     places = [(stages.index(stage), share) for stage, share in seen]
     assert places == sorted(places)
     assert {stage for stage, _ in seen} == set(stages)
@@ -91,7 +93,8 @@ TITLES = {"no words": "—", "the same": "same", "not ASCII": "Ünïcode 映画 
 def test_however_little_there_is_a_release_comes_of_it(n_items: int, ratings: str, title: str) -> None:
     rated = [r for r in RATINGS[ratings] if r[1] < n_items]
     snapshot = made_snapshot(n_items, rated, lambda row: Description(TITLES[title].format(row), categories=[""]))
-    fit, metrics = fit_release(snapshot, SMALL, 5.0)
+    fitted = fit_release(snapshot, SMALL, 5.0)
+    fit, metrics = fitted.fit, fitted.metrics
     engine = fit.engine()
     assert all(np.isfinite(array).all() for array in fit.arrays.values())
     assert all(
@@ -107,7 +110,7 @@ def test_however_little_there_is_a_release_comes_of_it(n_items: int, ratings: st
 
 def test_without_ratings_content_finds_what_is_like_the_history() -> None:
     describe = lambda row: Description(f"title{row}", categories=["Drama" if row % 2 else "Comedy"])  # noqa: E731 - one line
-    fit, _ = fit_release(made_snapshot(12, [], describe), SMALL, 5.0)
+    fit = fit_release(made_snapshot(12, [], describe), SMALL, 5.0).fit
     history = rating_history(np.array([1]), np.array([5], np.float32), np.array([1.0]), 3.0)
     assert (fit.engine().score(history).rank(np.arange(12) != 1, 5).rows % 2 == 1).all()
 
