@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Response
+from fastapi import Body, Path, Query, Response
 
 from app.api.deps import NowDep, SessionDep
 from app.api.routing import Router
@@ -13,6 +13,7 @@ from app.services import training_runs
 
 router = Router(prefix="/v1", tags=["Training"])
 RunIdPath = Annotated[str, Path(max_length=256, examples=["run-20261121T101500-3f9c2a"])]
+OptionalRequest = Annotated[TrainingRequest | None, Body(examples=[{"force": False, "tune_minutes": 10}])]
 _LISTING = "training_runs"
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such training run."}}
 _LOCATION = {"Location": {"description": "Where the run can be looked at.", "schema": {"type": "string"}}}
@@ -23,7 +24,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"description": "The run is q
     "/training-runs", operation_id="post_training_run", summary="Train now", status_code=202, responses=_ACCEPTED
 )
 async def post_training_run(
-    session: SessionDep, now: NowDep, response: Response, asked: TrainingRequest | None = None
+    session: SessionDep, now: NowDep, response: Response, asked: OptionalRequest = None
 ) -> QueuedTrainingRun:
     """Ask for a training on all that is stored by now. A `medley worker` takes it up; without one it stays queued.
 
