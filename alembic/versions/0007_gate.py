@@ -1,13 +1,13 @@
 """The gate: runs that it rejected, runs that publish whatever it says, and how long a run is to tune.
 
-Revision 0006, after 0005, of 2026-11-21.
+Revision 0007, after 0006, of 2026-11-21.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
