@@ -25,6 +25,7 @@ of the path.
 # Reading order: what a newcomer needs first comes first.
 TAGS: list[dict[str, Any]] = [
     {"name": "Recommendations", "description": "What to show: personal lists, similar items, charts."},
+    {"name": "Search", "description": "Find items by title and people."},
     {"name": "Ratings", "description": "What users think, one at a time or in batches."},
     {
         "name": "Users",

@@ -5,6 +5,7 @@ from app.models.base import Base, ItemId, ItemKey, UserId, UserKey
 from app.models.feedback import Event, Rating
 from app.models.item import Item
 from app.models.release import Release, TrainingRun
+from app.models.search import SearchPerson, SearchTitle
 from app.models.user import User
 from app.models.wishes import UserWishes
 
@@ -17,6 +18,8 @@ __all__ = [
     "ItemKey",
     "Rating",
     "Release",
+    "SearchPerson",
+    "SearchTitle",
     "TrainingRun",
     "User",
     "UserId",

@@ -34,6 +34,7 @@ class Item(Base):
         CheckConstraint("votes >= 0", name="votes_positive"),
         Index("ix_items_changed_in", "changed_in"),
         Index("ix_items_categories", "categories", postgresql_using="gin"),
+        Index("ix_items_people", "people", postgresql_using="gin", postgresql_ops={"people": "jsonb_path_ops"}),
     )
 
     key: Mapped[key_column]

@@ -47,6 +47,21 @@ class Catalogue:
         """Rows of the overlay alone."""
         return len(self._overlay.items)
 
+    @property
+    def release(self) -> ReleaseColumns:
+        """The rows of the release as it was made."""
+        return self._release
+
+    @property
+    def overlay(self) -> Overlay:
+        """The rows after them."""
+        return self._overlay
+
+    def key_of(self, row: int) -> int:
+        """The key of the item in a row."""
+        late = row - self._release.n_rows
+        return self._overlay.items[late].key if late >= 0 else int(self._release.keys[row])
+
     def row_of(self, item_id: str) -> int | None:
         """The row of an item, hidden and deleted ones too; None for an unknown id."""
         place = self._overlay.ids.get(item_id)

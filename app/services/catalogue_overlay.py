@@ -20,13 +20,14 @@ def _label_indices() -> dict[Facet, dict[str, set[int]]]:
 @dataclass(slots=True)
 class Overlay:
     """The items by their place among these rows. ``places`` finds the place of a key, ``ids`` of an id, ``labels`` those of a
-    label; ``bases`` are the release's rows that items replace, -1 for a new item."""
+    label; ``bases`` are the release's rows that items replace, -1 for a new item; ``n_changes`` counts what was taken in."""
 
     items: list[CatalogueItem] = field(default_factory=list[CatalogueItem])
     places: dict[int, int] = field(default_factory=dict[int, int])
     ids: dict[str, int] = field(default_factory=dict[str, int])
     labels: dict[Facet, dict[str, set[int]]] = field(default_factory=_label_indices)
     bases: GrowingArray[np.int64] = field(default_factory=lambda: GrowingArray((), np.int64))
+    n_changes: int = 0
     _numbers: dict[str, GrowingArray[np.generic]] = field(default_factory=_number_columns)
     _listed: GrowingArray[np.bool_] = field(default_factory=lambda: GrowingArray((), np.bool_))
 
@@ -41,6 +42,7 @@ class Overlay:
 
     def put(self, item: CatalogueItem, base: int) -> int:
         """Take the newest state of an item, into the place it has or into a new one; gives that place."""
+        self.n_changes += 1
         place = self.places.get(item.key, len(self.items))
         if place == len(self.items):
             self.items.append(item)

@@ -27,6 +27,7 @@ from app.models.item import TransactionId
 from app.services.catalogue import Catalogue, ReleaseColumns
 from app.services.changed_items import ReadyItems, make_ready, read_items, version_of
 from app.services.last_release import LastRelease, recall_release, remember_release
+from app.services.search_index import SearchIndex
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _ITEMS_A_READ = 1_000
@@ -38,13 +39,14 @@ RETRY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a request takes after its last await and uses in one go: the engine with the overlay's rows, the catalogue, and
-    what predicts ratings where there were any to learn from."""
+    """What a request takes after its last await and uses in one go: the engine with the overlay's rows, the catalogue, the search
+    in it, and what predicts ratings where there were any to learn from."""
 
     release: str
     engine: Engine
     catalogue: Catalogue
     configuration: Configuration
+    search: SearchIndex
     predictor: RatingPredictor | None = None
 
 
@@ -58,6 +60,7 @@ class _Loaded:
         self.predictor = build_predictor(artifact.arrays, self.configuration, self.engine.n_rows)
         self.transform: ContentTransform = build_transform(artifact.arrays)
         self.catalogue = Catalogue(ReleaseColumns(artifact.arrays, self.engine.n_rows))
+        self.search = SearchIndex(self.catalogue)
         self.counts: Any = artifact.arrays["popularity.counts"]
         self.release_factors: Any = artifact.arrays["collaborative.factors"]
         self.release_vectors: Any = artifact.arrays["content.vectors"]
@@ -97,7 +100,7 @@ class _Loaded:
         )
         engine = self.engine.extended(extension, self.engine.n_rows) if len(extension) else self.engine
         predictor = self.predictor.extended(extension.bases) if self.predictor else None
-        return Serving(self.manifest.release, engine, self.catalogue, self.configuration, predictor)
+        return Serving(self.manifest.release, engine, self.catalogue, self.configuration, self.search, predictor)
 
 
 class LiveEngine:

@@ -161,6 +161,8 @@ def test_check_of_an_outdated_database_is_refused(empty_database_url: str) -> No
 def test_migrations_and_models_make_the_same_objects(database_url: str, empty_database_url: str) -> None:
     """Check constraints, predicates and included columns, which alembic does not compare."""
     engine = create_engine(sqlalchemy_url(empty_database_url), poolclass=NullPool)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("CREATE EXTENSION pg_trgm")
     Base.metadata.create_all(engine)
     assert definitions(database_url) - definitions(empty_database_url) == set()
     assert definitions(empty_database_url) - definitions(database_url) == set()
