@@ -86,6 +86,18 @@ class Settings(BaseSettings):
         default=730, ge=0, le=36_500, description="Events older than this are deleted; 0 keeps them for good."
     )
     cursor_hours: int = Field(default=24, ge=1, le=8_760, description="How long a list can be paged through.")
+    attribution_days: int = Field(
+        default=7,
+        ge=1,
+        le=90,
+        description="How long after a list was made its impressions, clicks and conversions are counted.",
+    )
+    conversion_weight: float = Field(
+        default=1.0, gt=0, le=10, description="Events of at least this weight are conversions, such as a purchase."
+    )
+    conversion_rating: float | None = Field(
+        default=None, description="Ratings from here on are conversions; by default four fifths of rating_max."
+    )
     max_body_bytes: int = Field(default=8_000_000, ge=1_000, description="Largest request body, compressed or not.")
 
     release_poll_seconds: float = Field(

@@ -23,6 +23,7 @@ from app.api.routes import (
     items,
     lists,
     metrics,
+    online_metrics,
     predictions,
     ratings,
     recommendations,
@@ -36,6 +37,7 @@ from app.api.routes import (
 from app.api.routing import CanonicalPath
 from app.config import Settings
 from app.services.breaker import CircuitBreaker
+from app.services.conversions import Conversions
 from app.services.history_guard import HistoryGuard
 from app.services.live_engine import LiveEngine
 from app.services.popular import can_read_popular
@@ -61,6 +63,7 @@ ROUTERS = (
     health.router,
     training_runs.router,
     releases.router,
+    online_metrics.router,
     metrics.router,
     service_metrics.router,
     sample_users.router,
@@ -127,6 +130,8 @@ async def open_services(settings: Settings, meter: Metrics, stack: AsyncExitStac
     async def has_ranking() -> bool:
         return live.serving is not None or await can_read_popular(database.sessions)
 
+    conversions = Conversions(database.sessions, settings)
+    await stack.enter_async_context(_running(conversions.run(), "conversions"))
     services = Services(
         settings=settings,
         database=database,
@@ -134,6 +139,7 @@ async def open_services(settings: Settings, meter: Metrics, stack: AsyncExitStac
         histories=HistoryGuard(breaker, meter),
         metrics=meter,
         signer=signer,
+        conversions=conversions,
         on_items_written=live.apply_items,
         has_ranking=has_ranking,
     )

@@ -1,5 +1,6 @@
 """Calls of the events' endpoints, and a look at what they stored."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -7,6 +8,8 @@ import psycopg
 from trained import address
 
 from app.config import Settings
+from app.services.recommendation_ids import ListKind, make_recommendation_id
+from app.services.signing import open_signer
 
 
 async def add_items(client: httpx.AsyncClient, *names: str) -> None:
@@ -32,3 +35,11 @@ def stored(settings: Settings) -> list[tuple[Any, ...]]:
 def problem_code(answer: httpx.Response) -> tuple[int, str]:
     assert answer.headers["content-type"] == "application/problem+json"
     return answer.status_code, answer.json()["code"]
+
+
+def made_list(
+    settings: Settings, kind: ListKind = "recommendations", *, days_ago: float = 0, release: str = "r1"
+) -> str:
+    """The recommendation_id of a list of this service."""
+    made_at = datetime.now(UTC) - timedelta(days=days_ago)
+    return make_recommendation_id(open_signer(settings), kind, release, made_at)

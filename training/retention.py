@@ -1,20 +1,43 @@
-"""Deletes events that are older than they are to be kept, a few at a time, so that no writer waits for long."""
+"""Deletes events that are older than they are to be kept, and exposures that nothing can be added to more: a few at a time, so
+that no writer waits for long."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, TextClause, text
 
 ROWS_A_TRANSACTION = 5_000
 
 # SKIP LOCKED: an event that somebody is deleting is none of ours, and so is the wait for them.
-_DELETE_SOME = text(
+_DELETE_EVENTS = text(
     """
 DELETE FROM events WHERE key = ANY (ARRAY(
     SELECT key FROM events WHERE occurred_at < :before ORDER BY occurred_at LIMIT :rows FOR UPDATE SKIP LOCKED
 ))
 """
 )
+
+# The counts of these exposures stay.
+_DELETE_EXPOSURES = text(
+    """
+DELETE FROM exposures WHERE (viewer, item_key, nonce) IN (
+    SELECT viewer, item_key, nonce FROM exposures
+    WHERE made_at < :before ORDER BY made_at LIMIT :rows FOR UPDATE SKIP LOCKED
+)
+"""
+)
+_DELETE_EXPOSED_ITEMS = text(
+    """
+DELETE FROM exposed_items WHERE (day, origin_key, item_key) IN (
+    SELECT day, origin_key, item_key FROM exposed_items
+    WHERE day < CAST(:before AS date) ORDER BY day LIMIT :rows FOR UPDATE SKIP LOCKED
+)
+"""
+)
+
+
+def _never() -> bool:
+    return False
 
 
 def delete_old_events(
@@ -23,16 +46,38 @@ def delete_old_events(
     days: int,
     now: datetime,
     rows: int = ROWS_A_TRANSACTION,
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], bool] = _never,
 ) -> int:
     """Delete the events of more than ``days`` ago, ``rows`` in a transaction; how many there were. With 0 days, none.
 
     ``stopped`` is asked before each transaction: what is left is deleted by the next call.
     """
+    return _delete_some(engine, _DELETE_EVENTS, now - timedelta(days=days), rows, stopped) if days else 0
+
+
+def delete_old_exposures(
+    engine: Engine,
+    *,
+    days: int,
+    now: datetime,
+    rows: int = ROWS_A_TRANSACTION,
+    stopped: Callable[[], bool] = _never,
+) -> int:
+    """Delete the exposures of lists that were made more than ``days`` (and one) ago, in the same way, and after the last of a day
+    the note of which items it showed."""
+    before = now - timedelta(days=days + 1)
+    deleted = _delete_some(engine, _DELETE_EXPOSURES, before, rows, stopped)
+    _delete_some(engine, _DELETE_EXPOSED_ITEMS, before, rows, stopped)
+    return deleted
+
+
+def _delete_some(
+    engine: Engine, statement: TextClause, before: datetime, rows: int, stopped: Callable[[], bool]
+) -> int:
     deleted = 0
-    while days and not stopped():
+    while not stopped():
         with engine.begin() as connection:
-            found = connection.execute(_DELETE_SOME, {"before": now - timedelta(days=days), "rows": rows}).rowcount
+            found = connection.execute(statement, {"before": before, "rows": rows}).rowcount
         deleted += found
         if found < rows:
             break

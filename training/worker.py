@@ -29,7 +29,7 @@ from training.collect import collect_artifacts
 from training.fit_process import FitProcess, FitTask, start_fit
 from training.lock import TrainingLock, hold_training_lock, is_training_locked
 from training.publish import Published, publish_release
-from training.retention import delete_old_events
+from training.retention import delete_old_events, delete_old_exposures
 from training.runs import STOPPED, ActiveRun, fail_lost_run, failures_noted, start_run
 from training.triggers import Triggers, find_cause
 from training.verdict import GateFailed
@@ -58,6 +58,7 @@ class Plan:
     event_kinds: EventKinds | None = None
     event_retention_days: int = 0
     tune_minutes: float = 0.0
+    attribution_days: int = 7
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -72,6 +73,7 @@ class Plan:
             event_kinds=settings.event_kinds,
             event_retention_days=settings.event_retention_days,
             tune_minutes=settings.training_tune_minutes,
+            attribution_days=settings.attribution_days,
         )
 
 
@@ -186,6 +188,7 @@ class Worker:
         deleted = delete_old_events(self._engine, days=plan.event_retention_days, now=now, stopped=self._stop.is_set)
         if deleted:
             log.info("worker.events_deleted", count=deleted)
+        delete_old_exposures(self._engine, days=plan.attribution_days, now=now, stopped=self._stop.is_set)
         self._collected_at = monotonic()
 
 

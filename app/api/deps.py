@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.config import Settings
 from app.db import Database
 from app.models import ItemKey
+from app.services.conversions import Conversions
 from app.services.history_guard import HistoryGuard
 from app.services.live_engine import LiveEngine
 from app.services.process_state import record_state
@@ -51,6 +52,7 @@ class Services:
     histories: HistoryGuard
     metrics: Metrics
     signer: Signer
+    conversions: Conversions
     now: Callable[[], datetime] = utc_now
     on_items_written: ItemsListener = ignore_items
     has_ranking: Callable[[], Awaitable[bool]] = never_ready

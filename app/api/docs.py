@@ -31,7 +31,12 @@ TAGS: list[dict[str, Any]] = [
         "name": "Users",
         "description": "What they say of themselves: preferences, hard limits, what they do not want to see.",
     },
+    {
+        "name": "Events",
+        "description": "What users and visitors do: plays, purchases, clicks, impressions and your own kinds.",
+    },
     {"name": "Items", "description": "The catalogue."},
+    {"name": "Metrics", "description": "What came of the lists."},
     {"name": "Training", "description": "Train, look at what was published, roll back."},
     {"name": "Health", "description": "For orchestrators."},
 ]

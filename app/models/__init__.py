@@ -2,6 +2,7 @@
 
 from app.models.api_key import ApiKey
 from app.models.base import Base, ItemId, ItemKey, UserId, UserKey
+from app.models.exposure import ExposedItem, Exposure, ExposureCount, ListOrigin
 from app.models.feedback import Event, Rating
 from app.models.item import Item
 from app.models.release import Release, TrainingRun
@@ -13,9 +14,13 @@ __all__ = [
     "ApiKey",
     "Base",
     "Event",
+    "ExposedItem",
+    "Exposure",
+    "ExposureCount",
     "Item",
     "ItemId",
     "ItemKey",
+    "ListOrigin",
     "Rating",
     "Release",
     "SearchPerson",

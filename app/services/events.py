@@ -17,8 +17,10 @@ from app.config import Settings
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.event_kinds import EventKind
 from app.models import Event
+from app.services.attribution import Attribution
 from app.services.event_merge import SAME_EVENT, EventRow, Outcome, merge_steps
 from app.services.event_rules import EventRules
+from app.services.exposure_merge import expose_steps
 from app.services.limits import EARLIEST
 from app.services.merge_steps import run_merge
 from app.services.ratings import unknown_item
@@ -126,11 +128,22 @@ FROM staged LEFT JOIN stored ON true LEFT JOIN written ON true
 )
 
 
-async def post_event(session: AsyncSession, event: EventRow, *, now: datetime, limits: EventLimits) -> EventWrite:
-    """Store one event, once. InvalidInput for an unknown item or kind, Conflict for an id that says something else."""
-    offence = limits.offence(event, now)
+async def post_event(
+    session: AsyncSession, event: EventRow, *, now: datetime, limits: EventLimits, attribution: Attribution
+) -> EventWrite:
+    """Store one event, once, and what it says of the list it came from. InvalidInput for an unknown item or kind, or an id that
+    no list has; Conflict for an event_id that says something else."""
+    lists = attribution.read([event])
+    offence = limits.offence(event, now) or attribution.offence(event, lists, now)
     if offence:
         raise InvalidInput("The event cannot be accepted.", code=offence.code, errors=[offence])
+    written = await _store_one(session, event, now)
+    if written.outcome == "created":
+        await run_merge(session, expose_steps(attribution.touches([event], lists, now)))
+    return written
+
+
+async def _store_one(session: AsyncSession, event: EventRow, now: datetime) -> EventWrite:
     parameters = {name: getattr(event, name) for name in EventRow.__dataclass_fields__} | {"now": now}
     for _ in range(_ATTEMPTS):
         row: Row[Any] = (await session.execute(_POST, parameters)).one()
@@ -146,12 +159,21 @@ async def post_event(session: AsyncSession, event: EventRow, *, now: datetime, l
 
 
 async def post_events(
-    session: AsyncSession, rows: Sequence[EventRow], *, now: datetime, limits: EventLimits
+    session: AsyncSession,
+    rows: Sequence[EventRow],
+    *,
+    now: datetime,
+    limits: EventLimits,
+    attribution: Attribution,
 ) -> list[Outcome | FieldError]:
     """Store many events in the session's transaction; for each, in order, its outcome or why it was refused."""
-    offences = [limits.offence(row, now) for row in rows]
+    lists = attribution.read(rows)
+    offences = [limits.offence(row, now) or attribution.offence(row, lists, now) for row in rows]
     sound = [row for row, offence in zip(rows, offences, strict=True) if offence is None]
-    merged = iter(await run_merge(session, merge_steps(sound, now)))
+    outcomes = await run_merge(session, merge_steps(sound, now))
+    created = [row for row, outcome in zip(sound, outcomes, strict=True) if outcome == "created"]
+    await run_merge(session, expose_steps(attribution.touches(created, lists, now)))
+    merged = iter(outcomes)
     refusals: dict[Outcome, FieldError] = {
         "unknown_item": unknown_item().errors[0],
         "reused": reused_id().errors[0],

@@ -1,5 +1,6 @@
 """Ratings over HTTP."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ from fastapi import Path, Query, Response
 from pydantic import TypeAdapter
 
 from app.api.batches import batch_answer, batch_outcomes, read_rows
-from app.api.deps import NowDep, Services, ServicesDep, SessionDep, SettingsDep
+from app.api.deps import AfterCommit, AfterCommitDep, NowDep, Services, ServicesDep, SessionDep
 from app.api.errors import in_path
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
@@ -26,6 +27,7 @@ from app.api.schemas.ratings import (
 from app.api.schemas.row_outcome import MAX_BATCH
 from app.errors import FieldError, InvalidInput
 from app.services import ratings
+from app.services.rating_merge import RatingRow
 from app.services.ratings import RatingRules
 
 router = Router(prefix="/v1", tags=["Ratings"])
@@ -37,6 +39,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenRating, "description": "The rating is new."}}
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "This user has no rating of this item."}}
+_CHANGED = frozenset({"created", "updated"})
 _COUNTED = ("created", "updated", "unchanged", "stale", "superseded", "rejected")
 _ROWS = TypeAdapter(list[RatingIn])
 
@@ -52,11 +55,14 @@ async def post_rating(body: RatingIn, services: ServicesDep) -> Response:
 @router.post(
     "/ratings:batch", operation_id="post_ratings", summary="Store many ratings", response_model=RatingBatchResult
 )
-async def post_ratings(batch: RatingBatch, session: SessionDep, now: NowDep, settings: SettingsDep) -> Response:
+async def post_ratings(
+    batch: RatingBatch, session: SessionDep, now: NowDep, services: ServicesDep, after_commit: AfterCommitDep
+) -> Response:
     """Store up to 10,000 ratings in one transaction, and say of every row what became of it."""
     positions, read, rejected = await read_rows(batch.ratings, _ROWS, "ratings", MAX_BATCH)
     rows = [(row.user_id, row.item_id, row.value, row.rated_at) for row in read]
-    results = await ratings.put_ratings(session, rows, now=now, rules=RatingRules.of(settings))
+    results = await ratings.put_ratings(session, rows, now=now, rules=RatingRules.of(services.settings))
+    _note_likes(services, after_commit, rows, results, now)
     outcomes = batch_outcomes(len(batch.ratings), positions, results, rejected, "ratings")
     return batch_answer(outcomes, _COUNTED)
 
@@ -117,9 +123,30 @@ async def _put(services: Services, user_id: str, item_id: str, rating: RatingIn 
             now=services.now(),
             rules=RatingRules.of(services.settings),
         )
+    if rating.value >= services.conversions.liked_from and written.outcome in _CHANGED:
+        services.conversions.note(user_id, None, item_id, rating.rated_at, services.now())
     # Not through the response model, which takes longer than the answer is worth.
     body = orjson.dumps({"outcome": written.outcome, "rating": written.rating}, option=orjson.OPT_UTC_Z)
     return Response(body, 201 if written.outcome == "created" else 200, media_type="application/json")
+
+
+def _note_likes(
+    services: Services,
+    after_commit: AfterCommit,
+    rows: Sequence[RatingRow],
+    results: Sequence[str | FieldError],
+    now: datetime,
+) -> None:
+    """Leave it to the background to find the lists that showed the items that are liked."""
+    liked_from = services.conversions.liked_from
+    liked = [row for row, result in zip(rows, results, strict=True) if row[2] >= liked_from and result in _CHANGED]
+
+    async def note() -> None:
+        for user_id, item_id, _, rated_at in liked:
+            services.conversions.note(user_id, None, item_id, rated_at, now)
+
+    if liked:
+        after_commit.add(note)
 
 
 def _position(cursor: str) -> tuple[datetime, str]:
