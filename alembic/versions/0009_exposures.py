@@ -1,13 +1,13 @@
 """Exposures, for impressions, clicks and conversions of lists. New tables alone: nothing that is stored is touched.
 
-Revision 0008, after 0007, of 2026-11-21.
+Revision 0009, after 0008, of 2026-11-21.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
