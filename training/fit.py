@@ -8,16 +8,17 @@ import numpy as np
 from app.engine.arrays import AnyArray, FloatArray, RowArray
 from app.engine.assembly import Configuration, build_engine
 from app.engine.collaborative import FoldIn
-from app.engine.content import Profile
+from app.engine.content import Profile, unit_rows
 from app.engine.engine import Engine
 from app.engine.item_to_item import ItemToItemReading
 from app.engine.next_item import NextItemReading
 from app.engine.signals import SignalName, Spread
 from app.services.opinions import VOTE_SCALE
 from training.collaborative import AlsParameters, Factors, fit_factors
-from training.content import ContentFit, ContentParameters, fit_content, fit_factor_map
+from training.content import ContentFit, ContentParameters, fit_content, fit_term_factors
 from training.data import Feedback, Snapshot
 from training.item_to_item import EaseParameters, item_to_item_arrays
+from training.lending import lend_to_unrated
 from training.next_item import TransitionParameters, next_item_arrays
 from training.parts import Parts
 from training.popularity import COLUMNS, PopularityParameters, fit_popularity
@@ -108,8 +109,9 @@ def fit_signals(
     report("fit", 0.4)
     reference = reference_rows(n)
     ease, transitions, boosts = parameters.ease, parameters.transitions, parameters.next_item.boosts
+    vectors, tastes = _vector_arrays(learned.items, content, counts, parameters, reference)
     arrays: dict[str, AnyArray] = {
-        **_vector_arrays(learned.items, content, counts, parameters, reference),
+        **vectors,
         **shared.get("item_to_item", ease, lambda: item_to_item_arrays(taken, n, ease)),
         "reference": reference,
     }
@@ -125,6 +127,7 @@ def fit_signals(
         **_popularity_arrays(popularity, counts, reference),
         "blend.weights": np.ones((1, len(columns)), np.float32),
     }
+    lend_to_unrated(arrays, tastes, counts)
     report("fit", 1.0)
     return Fit(arrays, _configuration(feedback.mean, parameters, columns), learned)
 
@@ -151,16 +154,23 @@ def reference_rows(n_items: int) -> RowArray:
 
 def _vector_arrays(
     learned: FloatArray, content: ContentFit, counts: RowArray, parameters: Parameters, reference: RowArray
-) -> dict[str, AnyArray]:
-    """The item factors ``learned`` and the content vectors. An item without feedback has the factors that its content maps to."""
-    factor_map, offset = fit_factor_map(content.vectors, learned, counts, parameters.content.ridge)
+) -> tuple[dict[str, AnyArray], FloatArray]:
+    """The item factors ``learned`` and the content, and the unit tastes ``(n, k)``. An item without feedback has the factors that
+    its content maps to, and lends nothing to others."""
+    term_factors, offset = fit_term_factors(content.weighted, learned, counts, parameters.content)
+    tastes = np.asarray(content.weighted @ term_factors, np.float32)
+    directions = unit_rows(tastes)
     unrated = counts == 0
     factors = learned.copy()
-    factors[unrated] = content.vectors[unrated] @ factor_map + offset
-    return {
+    factors[unrated] = tastes[unrated] + offset
+    arrays = {
         **_collaborative_arrays(factors, counts, parameters, reference),
-        **_content_arrays(content, factor_map, offset, reference),
+        **_content_arrays(content, reference),
+        "content.term_factors": term_factors,
+        "content.factor_offset": offset,
+        "content.tastes": np.where(unrated[:, None], np.float32(0), directions),
     }
+    return arrays, directions
 
 
 def _popularity_arrays(scores: FloatArray, counts: RowArray, reference: RowArray) -> dict[str, AnyArray]:
@@ -186,9 +196,7 @@ def _collaborative_arrays(
     }
 
 
-def _content_arrays(
-    content: ContentFit, factor_map: FloatArray, offset: FloatArray, reference: RowArray
-) -> dict[str, AnyArray]:
+def _content_arrays(content: ContentFit, reference: RowArray) -> dict[str, AnyArray]:
     spread = Spread.of(content.vectors[reference])
     transform = content.transform
     return {
@@ -199,8 +207,6 @@ def _content_arrays(
         "content.terms.offsets": transform.vocabulary.offsets,
         "content.term_weights": transform.term_weights,
         "content.projection": transform.projection,
-        "content.factor_map": factor_map,
-        "content.factor_offset": offset,
     }
 
 

@@ -111,13 +111,13 @@ def build_transform(arrays: Mapping[str, AnyArray]) -> ContentTransform:
     vocabulary = require_strings(arrays, "content.terms", None)
     t = len(vocabulary)
     projection = require_array(arrays, "content.projection", np.float32, (t, None))
-    factor_map = require_array(arrays, "content.factor_map", np.float32, (projection.shape[1], None))
+    term_factors = require_array(arrays, "content.term_factors", np.float32, (t, None))
     return ContentTransform(
         vocabulary,
         require_array(arrays, "content.term_weights", np.float32, (t,)),
         projection,
-        factor_map,
-        require_array(arrays, "content.factor_offset", np.float32, (factor_map.shape[1],)),
+        term_factors,
+        require_array(arrays, "content.factor_offset", np.float32, (term_factors.shape[1],)),
     )
 
 

@@ -2,8 +2,9 @@
 
 An item's description becomes weighted terms (:mod:`app.engine.terms`), TF-IDF, and a dense vector by a projection learned in
 training (latent semantic analysis; Deerwester et al. 1990). Only the vocabulary, the weights and the projection are needed
-here, so that a new item has its vector without the library that fitted them. A ridge regression, fitted in training too, maps
-content vectors to collaborative factors.
+here, so that a new item has its vector without the library that fitted them. The vector is narrow, for it is multiplied with
+those of all items at every request. The ridge regression from content to collaborative factors is not: it sees every term, and
+costs a request nothing.
 """
 
 from collections import Counter
@@ -17,34 +18,39 @@ from app.engine.extension import Extension
 from app.engine.history import History
 from app.engine.signals import SignalName, Spread, VectorReading, take_rows
 from app.engine.strings import StringTable
+from app.engine.terms import field_of
 
 
 @dataclass(frozen=True, slots=True)
 class ContentTransform:
-    """From terms to dense vectors: sorted ``vocabulary`` of t terms, their weights ``(t,)`` (inverse document frequency times
-    the field's weight), the ``projection`` ``(t, d)``, and the map to factors ``(d, k)`` with its ``factor_offset`` ``(k,)``."""
+    """From terms to dense vectors: the sorted ``vocabulary`` of t terms, where the bare name of a field stands for every term of
+    it that is not known; their weights ``(t,)`` (inverse document frequency times the field's weight), the ``projection``
+    ``(t, d)``, and what each term says of the factors, ``(t, k)``, beside the ``factor_offset`` ``(k,)`` that all items share."""
 
     vocabulary: StringTable
     term_weights: FloatArray
     projection: FloatArray
-    factor_map: FloatArray
+    term_factors: FloatArray
     factor_offset: FloatArray
 
-    def vector(self, terms: Sequence[str]) -> FloatArray:
-        """The unit vector of an item with these terms, shape ``(d,)``; zero when none of them is known.
+    def read(self, terms: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        """The unit vector ``(d,)`` of an item with these terms, and its taste ``(k,)``: what its content makes of its factors
+        beyond the offset. Both are zero when no term is known; a term that is not takes its share of the row without saying
+        anything.
 
-        ``tf = 1 + log(count)``, times the term's weight, normalised, projected and normalised again.
+        ``tf = 1 + log(count)``, times the term's weight, normalised; then projected and normalised again, or mapped.
         """
-        found = {self.vocabulary.find(term.encode()): count for term, count in Counter(terms).items()}
-        found.pop(None, None)
-        columns = np.fromiter((c for c in found if c is not None), np.int64, len(found))
-        counts = np.fromiter(found.values(), np.float32, len(found))
+        found = [(self._column(term), count) for term, count in Counter(terms).items()]
+        columns = np.array([column for column, _ in found if column is not None], np.int64)
+        counts = np.array([count for column, count in found if column is not None], np.float32)
         weights = ((1 + np.log(counts)) * self.term_weights[columns]).astype(np.float32)
-        return unit_rows(unit_rows(weights[None, :]) @ self.projection[columns])[0]
+        row = unit_rows(weights[None, :])
+        return unit_rows(row @ self.projection[columns])[0], (row @ self.term_factors[columns])[0]
 
-    def factors(self, vectors: FloatArray) -> FloatArray:
-        """Collaborative factors for content vectors ``(m, d)``: shape ``(m, k)``."""
-        return vectors @ self.factor_map + self.factor_offset
+    def _column(self, term: str) -> int | None:
+        """Where a term stands; for an unknown one its field, if the release knows that."""
+        column = self.vocabulary.find(term.encode())
+        return self.vocabulary.find(field_of(term).encode()) if column is None else column
 
 
 def unit_rows(matrix: FloatArray) -> FloatArray:
@@ -99,12 +105,15 @@ class Content:
 
 
 FIELD_WEIGHTS: Mapping[str, float] = {
-    "category": 1.0,
-    "tag": 1.0,
+    "category": 1.5,
+    "pair": 0.7,
+    "tag": 0.7,
     "person": 1.0,
-    "title": 1.0,
-    "text": 0.5,
-    "decade": 0.5,
+    "person.director": 1.5,
+    "person.writer": 0.5,
+    "title": 0.8,
+    "text": 0.3,
+    "year": 0.7,
     "language": 0.3,
     "attribute": 0.7,
 }

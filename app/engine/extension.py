@@ -9,6 +9,9 @@ from app.engine.arrays import FloatArray, RowArray
 NEIGHBOURS = 10
 """From how many items of the release, nearest by content, a new item borrows."""
 
+CLOSENESS_POWER = 8
+"""Shares go by this power of the cosine: an item nearly the same as the new one outweighs several that are only akin."""
+
 
 @dataclass(frozen=True, slots=True)
 class Extension:
@@ -62,11 +65,12 @@ class Extension:
 
 def stand_ins_of(vectors: FloatArray, new_vectors: FloatArray, bases: RowArray) -> tuple[RowArray, FloatArray]:
     """The neighbours and shares of rows to add, both ``(m, NEIGHBOURS)``: of a changed item its base, else the nearest by the
-    cosine of content.
+    cosine of ``vectors``.
 
-    ``vectors`` are the release's unit vectors ``(n, d)``, ``new_vectors`` the items' ``(m, d)``, ``bases`` ``(m,)`` as in
-    :class:`Extension`. An item that is like nothing gets shares of 0, which is to say no score; so does every new one when the
-    release is empty. The products take ``(m, n)`` of memory: give many items in slices.
+    ``vectors`` are the release's unit vectors ``(n, d)``, zero for a row that has nothing to lend, ``new_vectors`` the items'
+    unit vectors ``(m, d)``, ``bases`` ``(m,)`` as in :class:`Extension`. An item that is like nothing gets shares of 0, which is
+    to say no score; so does every new one when the release is empty. The products take ``(m, n)`` of memory: give many items in
+    slices.
     """
     rows = np.zeros((len(bases), NEIGHBOURS), np.int64)
     shares = np.zeros((len(bases), NEIGHBOURS), np.float32)
@@ -79,7 +83,7 @@ def stand_ins_of(vectors: FloatArray, new_vectors: FloatArray, bases: RowArray) 
     for place, row in zip(new, unlikeness, strict=True):
         # One row at a time: over all of them argpartition makes an (m, n) of int64.
         nearest = np.argpartition(row, count - 1)[:count]
-        closeness = np.maximum(-row[nearest], 0) ** 2
+        closeness = np.maximum(-row[nearest], 0) ** CLOSENESS_POWER
         rows[place, :count] = nearest
         if closeness.sum() > 0:
             shares[place, :count] = closeness / closeness.sum()

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.engine.arrays import FloatArray, RowArray
-from app.engine.content import ContentTransform
+from app.engine.content import ContentTransform, unit_rows
 from app.engine.extension import stand_ins_of
 from app.engine.terms import Description, item_terms
 from app.models import Item
@@ -42,13 +42,14 @@ def version_of(row: Row[Any]) -> str:
 
 
 def make_ready(
-    rows: Sequence[Row[Any]], bases: RowArray, transform: ContentTransform, release_vectors: FloatArray
+    rows: Sequence[Row[Any]], bases: RowArray, transform: ContentTransform, release_tastes: FloatArray
 ) -> ReadyItems:
     """Everything about at least one item that takes long. Reads nothing that changes, so any thread may do it."""
-    vectors = np.stack([transform.vector(item_terms(_description(row))) for row in rows])
-    neighbours, shares = stand_ins_of(release_vectors, vectors, bases)
+    readings = [transform.read(item_terms(_description(row))) for row in rows]
+    vectors, tastes = (np.stack(each) for each in zip(*readings, strict=True))
+    neighbours, shares = stand_ins_of(release_tastes, unit_rows(tastes), bases)
     items = [_catalogue_item(row) for row in rows]
-    return ReadyItems(items, bases, vectors, transform.factors(vectors), neighbours, shares)
+    return ReadyItems(items, bases, vectors, tastes + transform.factor_offset, neighbours, shares)
 
 
 def _catalogue_item(row: Row[Any]) -> CatalogueItem:

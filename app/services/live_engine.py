@@ -13,8 +13,8 @@ from sqlalchemy import Row, func, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.engine.arrays import RowArray
-from app.engine.artifact import Artifact, Manifest, open_artifact
+from app.engine.arrays import FloatArray, RowArray
+from app.engine.artifact import Artifact, Manifest, open_artifact, require_array
 from app.engine.assembly import Configuration, build_engine, build_predictor, build_transform, read_configuration
 from app.engine.content import ContentTransform
 from app.engine.engine import Engine
@@ -63,7 +63,9 @@ class _Loaded:
         self.search = SearchIndex(self.catalogue)
         self.counts: Any = artifact.arrays["popularity.counts"]
         self.release_factors: Any = artifact.arrays["collaborative.factors"]
-        self.release_vectors: Any = artifact.arrays["content.vectors"]
+        self.release_tastes: FloatArray = require_array(
+            artifact.arrays, "content.tastes", np.float32, (self.engine.n_rows, self.release_factors.shape[1])
+        )
         self.factors = GrowingArray((self.release_factors.shape[1],), np.float32)
         self.vectors = GrowingArray((self.transform.projection.shape[1],), np.float32)
         self.row_counts = GrowingArray((), np.int64)
@@ -74,7 +76,7 @@ class _Loaded:
 
     def make_ready(self, rows: Sequence[Row[Any]], bases: RowArray) -> ReadyItems:
         """What :meth:`put` takes. Costly, and made to run in a thread: it reads of the release alone."""
-        return make_ready(rows, bases, self.transform, self.release_vectors)
+        return make_ready(rows, bases, self.transform, self.release_tastes)
 
     def put(self, ready: ReadyItems) -> None:
         """Take the newest state of these items over. Factors learned from ratings stay those of the item."""

@@ -1,4 +1,4 @@
-"""Adds plots, people and certificates to the movies of a catalogue, from a file that knows them by movie id.
+"""Adds plots, people, genres and certificates to the movies of a catalogue, from a file that knows them by movie id.
 
 Lines are ``id::title::year::certificate::released::genres::directors::writers::cast::plot``, maybe with more behind; names are
 separated by commas, and what stands in brackets behind a name says what for.
@@ -25,6 +25,7 @@ _IN_BRACKETS = re.compile(r"\([^)]*\)")
 @dataclass(frozen=True, slots=True)
 class _Text:
     certificate: str
+    genres: list[str]
     people: list[dict[str, str]]
     plot: str
 
@@ -49,6 +50,7 @@ def _add(description: Description, text: _Text) -> Description:
     return replace(
         description,
         text=description.text or (None if text.plot in UNKNOWN else text.plot),
+        tags=[*description.tags, *(genre for genre in text.genres if genre not in description.tags)],
         people=[*description.people, *(person for person in text.people if person not in description.people)],
         attributes=certificate | dict(description.attributes),
     )
@@ -70,7 +72,7 @@ def _read(path: Path) -> Iterator[tuple[bytes, _Text]]:
 def _parse(fields: Sequence[str]) -> _Text:
     roles = {"director": fields[6], "writer": fields[7], "cast": fields[8]}
     people = [{"role": role, "name": name} for role, names in roles.items() for name in _names(names)]
-    return _Text(fields[3].strip(), people, fields[9].strip())
+    return _Text(fields[3].strip(), _names(fields[5]), people, fields[9].strip())
 
 
 def _names(text: str) -> list[str]:

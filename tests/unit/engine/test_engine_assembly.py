@@ -24,7 +24,7 @@ def transform_arrays() -> dict[str, Any]:
         "content.terms.offsets": table.offsets,
         "content.term_weights": np.ones(3, np.float32),
         "content.projection": np.eye(3, 2, dtype=np.float32),
-        "content.factor_map": np.ones((2, 4), np.float32),
+        "content.term_factors": np.ones((3, 4), np.float32),
         "content.factor_offset": np.zeros(4, np.float32),
     }
 
@@ -109,9 +109,11 @@ def test_a_configuration_without_a_part_is_refused() -> None:
 
 def test_a_transform_is_put_together_and_used() -> None:
     transform = build_transform(transform_arrays())
-    np.testing.assert_allclose(transform.vector(["tag:b", "unknown:z"]), [0, 1])
-    assert transform.vector([]).tolist() == [0, 0]
-    assert transform.vector(["unknown:z"]).tolist() == [0, 0]
+    vector, taste = transform.read(["tag:b", "unknown:z"])
+    assert (vector.tolist(), taste.tolist()) == ([0, 1], [1, 1, 1, 1])
+    for unknown in ([], ["unknown:z"]):
+        vector, taste = transform.read(unknown)
+        assert (vector.tolist(), taste.tolist()) == ([0, 0], [0, 0, 0, 0])
 
 
 @pytest.mark.parametrize("name", sorted(transform_arrays()))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_engines import D, K, N, made_arrays, made_engine, made_extension, made_history, reference
 
-from app.engine.extension import NEIGHBOURS, Extension, stand_ins_of
+from app.engine.extension import CLOSENESS_POWER, NEIGHBOURS, Extension, stand_ins_of
 from app.engine.history import EMPTY, rating_history
 
 BASES = [4, -1, 7, -1]
@@ -89,7 +89,7 @@ def test_stand_ins_are_the_base_or_the_nearest_by_content(seed: int, n: int, bas
         likeness = vectors.astype(np.float64) @ vector
         expected, given_to = np.zeros(n), np.zeros(n)
         nearest = np.argsort(-likeness)[:NEIGHBOURS]
-        expected[nearest] = np.maximum(likeness[nearest], 0) ** 2
+        expected[nearest] = np.maximum(likeness[nearest], 0) ** CLOSENESS_POWER
         count = len(nearest)
         given_to[near[:count]] = share[:count]
         np.testing.assert_allclose(given_to, expected / (expected.sum() or 1.0), atol=1e-5)

@@ -4,14 +4,14 @@ from datetime import date
 
 import pytest
 
-from app.engine.terms import WORDS_OF_TEXT, Description, field_of, item_terms, words
+from app.engine.terms import WORDS_OF_TEXT, Description, field_of, item_terms, weight_of, words
 
 
 def test_every_field_gives_its_terms() -> None:
     item = Description(
         "The Third Man",
         text="A writer, in Vienna",
-        categories=["Film-Noir", ""],
+        categories=["Film-Noir", "", "Crime"],
         tags=["Zither"],
         people=[{"name": "Orson Welles", "role": "cast"}, {"name": "Nobody"}],
         released_on=date(1949, 9, 1),
@@ -21,21 +21,38 @@ def test_every_field_gives_its_terms() -> None:
     assert item_terms(item) == [
         "category:Film-Noir",
         "category:",
+        "category:Crime",
+        "pair:+Crime",
+        "pair:+Film-Noir",
+        "pair:Crime+Film-Noir",
         "tag:zither",
-        "person:cast:Orson Welles",
-        "person::Nobody",
+        "person.cast:Orson Welles",
+        "person:Nobody",
         "title:the",
         "title:third",
         "title:man",
         "text:writer",
         "text:in",
         "text:vienna",
-        "decade:1940",
+        *(f"year:{year}" for year in range(1945, 1954)),
         "language:en",
         "attribute:brand=london films",
         "attribute:mood=dark",
     ]
-    assert field_of("person:cast:Orson Welles") == "person"
+    assert field_of("person.cast:Orson Welles") == "person.cast"
+
+
+def test_a_role_weighs_as_it_is_named_or_as_any_person() -> None:
+    weights = {"person": 1.0, "person.director": 1.5}
+    roles = [{"name": "A", "role": role} for role in ("Director", "editor", "", "a:b.c")]
+    fields = [field_of(term) for term in item_terms(Description("", people=roles))]
+    assert [weight_of(field, weights) for field in fields] == [1.5, 1.0, 1.0, 1.0]
+    assert weight_of("other", weights) == 0.0
+
+
+def test_an_item_in_very_many_categories_makes_few_pairs() -> None:
+    terms = item_terms(Description("", categories=[f"c{i}" for i in range(100)]))
+    assert sum(field_of(term) == "pair" for term in terms) == 28
 
 
 def test_an_item_that_says_nothing_has_no_terms() -> None:

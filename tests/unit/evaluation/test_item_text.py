@@ -40,6 +40,7 @@ def test_what_the_file_knows_is_added(tmp_path: Path, zipped: bool) -> None:
     ]  # fmt: skip
     assert toy_story.attributes == {"certificate": "G"}
     assert toy_story.categories == ["Comedy"]
+    assert toy_story.tags == ["Animation", "Comedy"]
     assert (jumanji.text, list(jumanji.people), dict(jumanji.attributes)) == ("A game.", [], {})
     assert heat == items()[2].description
 

@@ -7,13 +7,14 @@ from datetime import date
 import numpy as np
 import pytest
 from made_data import checkerboard, made_feedback, made_snapshot
+from scipy.sparse import csr_matrix
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from app.engine.content import FIELD_WEIGHTS
-from app.engine.terms import Description, field_of, item_terms
+from app.engine.terms import Description, field_of, item_terms, weight_of
 from training.collaborative import AlsParameters, Factors, fit_factors
-from training.content import ContentParameters, fit_content, fit_factor_map
+from training.content import ContentParameters, fit_content, fit_term_factors
 from training.data import ItemRecord
 from training.fit import reference_rows
 from training.popularity import PopularityParameters, fit_popularity
@@ -41,8 +42,12 @@ def test_an_item_at_hand_has_the_same_vector_in_serving_as_in_training() -> None
     items = described()
     fit = fit_content(items, ContentParameters(width=16), seed=1)
     assert fit.vectors.shape == (60, 16)
-    for item, vector in zip(items, fit.vectors, strict=True):
-        np.testing.assert_allclose(fit.transform.vector(item_terms(item)), vector, atol=1e-5)
+    term_factors = np.random.default_rng(1).normal(size=(len(fit.transform.vocabulary), 3)).astype(np.float32)
+    transform = replace(fit.transform, term_factors=term_factors)
+    for item, vector, taste in zip(items, fit.vectors, fit.weighted @ term_factors, strict=True):
+        read = transform.read(item_terms(item))
+        np.testing.assert_allclose(read[0], vector, atol=1e-5)
+        np.testing.assert_allclose(read[1], taste, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(fit.vectors, axis=1), 1, atol=1e-5)
 
 
@@ -50,7 +55,7 @@ def test_content_vectors_are_those_of_tf_idf_and_truncated_svd() -> None:
     items = described()
     vectoriser = TfidfVectorizer(analyzer=item_terms, sublinear_tf=True, norm=None)
     weighted = vectoriser.fit_transform(items).toarray()
-    weighted *= [FIELD_WEIGHTS[field_of(term)] for term in vectoriser.get_feature_names_out()]
+    weighted *= [weight_of(field_of(term), FIELD_WEIGHTS) for term in vectoriser.get_feature_names_out()]
     weighted /= np.linalg.norm(weighted, axis=1, keepdims=True)
     reduced = TruncatedSVD(16, random_state=1).fit_transform(weighted)
     reduced /= np.linalg.norm(reduced, axis=1, keepdims=True)
@@ -62,10 +67,16 @@ def test_content_vectors_are_those_of_tf_idf_and_truncated_svd() -> None:
 def test_rare_terms_and_surplus_terms_are_left_out_of_large_catalogues() -> None:
     items = [Description(f"shared only{i}", categories=["even" if i % 2 else "odd"]) for i in range(101)]
     terms = list(fit_content(items, ContentParameters(), seed=1).transform.vocabulary)
-    assert terms == [b"category:even", b"category:odd", b"title:shared"]
+    assert terms == [b"category", b"category:even", b"category:odd", b"title", b"title:shared"]
     fewer = fit_content(items, ContentParameters(max_terms=2), seed=1).transform
     assert b"title:shared" in list(fewer.vocabulary)
-    assert len(fewer.vocabulary) == 2
+    assert len(fewer.vocabulary) == 2 + 2
+    # They have their share of the row all the same, whether they are rare or new.
+    learned = np.diag([0, 1, 1, 0, 1]).astype(np.float32)
+    transform = replace(fit_content(items, ContentParameters(), seed=1).transform, term_factors=learned)
+    rare, new = transform.read(item_terms(items[0]))[1], transform.read(["title:new", "title:shared", "category:odd"])[1]
+    np.testing.assert_allclose(rare, new, atol=1e-6)
+    assert 0 < np.linalg.norm(rare) < 0.9
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
@@ -74,7 +85,7 @@ def test_the_smallest_catalogues_have_content_vectors(n: int, title: str) -> Non
     items = [Description(title.format(i)) for i in range(n)]
     fit = fit_content(items, ContentParameters(), seed=1)
     np.testing.assert_allclose(np.linalg.norm(fit.vectors, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(fit.transform.vector(item_terms(items[-1])), fit.vectors[-1], atol=1e-5)
+    np.testing.assert_allclose(fit.transform.read(item_terms(items[-1]))[0], fit.vectors[-1], atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [1, 150])
@@ -82,7 +93,7 @@ def test_a_catalogue_without_words_has_vectors_of_no_width(n: int) -> None:
     titles = [Description("—" if n == 1 else f"once{i}") for i in range(n)]
     fit = fit_content(titles, ContentParameters(), seed=1)
     assert fit.vectors.shape == (n, 0)
-    assert fit.transform.vector(["title:anything"]).shape == (0,)
+    assert [part.shape for part in fit.transform.read(["title:anything"])] == [(0,), (0,)]
 
 
 def test_an_item_whose_only_category_is_empty_is_like_its_fellows() -> None:
@@ -93,21 +104,23 @@ def test_an_item_whose_only_category_is_empty_is_like_its_fellows() -> None:
 
 def test_the_map_to_factors_is_the_weighted_ridge_regression() -> None:
     rng = np.random.default_rng(2)
-    vectors, factors = rng.normal(size=(30, 4)), rng.normal(size=(30, 3))
+    terms, factors = rng.random((30, 8)), rng.normal(size=(30, 3)).astype(np.float32)
     counts = rng.integers(0, 4, 30)
-    mapped, offset = fit_factor_map(vectors.astype(np.float32), factors.astype(np.float32), counts, 1.0)
-    design = np.c_[vectors, np.ones(30)]
-    weights = np.diag(counts / (counts + 10))
-    penalty = np.diag([1.0] * 4 + [0.0])
-    expected = np.linalg.solve(design.T @ weights @ design + penalty, design.T @ weights @ factors)
-    np.testing.assert_allclose(np.vstack([mapped, offset]), expected, atol=1e-4)
+    parameters = ContentParameters(ridge=0.5)
+    mapped, offset = fit_term_factors(csr_matrix(terms, dtype=np.float32), factors, counts, parameters)
+    weights = np.diag(counts / (counts + 3))
+    mean = weights.diagonal() @ factors / weights.sum()
+    inverse = np.linalg.inv(terms.T @ weights @ terms + 0.5 * np.eye(8))
+    np.testing.assert_allclose(offset, mean, atol=1e-5)
+    np.testing.assert_allclose(mapped, inverse @ terms.T @ weights @ (factors - mean), atol=1e-4)
 
 
 def test_without_ratings_or_without_content_nothing_is_mapped() -> None:
     for width, counts in ((4, np.zeros(3, np.int64)), (0, np.ones(3, np.int64))):
-        mapped, offset = fit_factor_map(np.ones((3, width), np.float32), np.ones((3, 2), np.float32), counts, 1.0)
+        weighted = csr_matrix(np.ones((3, width), np.float32))
+        mapped, offset = fit_term_factors(weighted, np.ones((3, 2), np.float32), counts, ContentParameters())
         assert mapped.shape == (width, 2)
-        assert offset.tolist() == [0, 0]
+        assert offset.tolist() == [counts.min()] * 2
 
 
 def test_popularity_is_the_decayed_count_and_the_bayesian_mean() -> None:

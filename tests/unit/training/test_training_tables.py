@@ -36,13 +36,13 @@ TIED = arrays_of.arrays(
 Matrix = npt.NDArray[np.float32]
 
 
-def rated(n_users: int = 50, seed: int = 4) -> Snapshot:
-    """Users with histories of different lengths, some ratings at equal times; the last two items are never rated."""
+def rated(n_users: int = 50, seed: int = 4, unrated: int = 2) -> Snapshot:
+    """Users with histories of different lengths, some ratings at equal times; the last items are never rated."""
     rng = np.random.default_rng(seed)
     ratings = [
         (user, int(item), float(rng.integers(1, 11)) / 2, float(time // 2))
         for user in range(n_users)
-        for time, item in enumerate(rng.choice(N - 2, int(rng.integers(1, 15)), replace=False))
+        for time, item in enumerate(rng.choice(N - unrated, int(rng.integers(1, 15)), replace=False))
     ]
     return made_snapshot(N, ratings)
 
@@ -186,16 +186,18 @@ LARGE = replace(
 DENSE = replace(LARGE, ease=EaseParameters(penalty=3.0), transitions=TransitionParameters())
 
 
-def engines(parameters: Parameters, directory: Path) -> tuple[Fit, Engine]:
-    snapshot = rated()
+def engines(parameters: Parameters, directory: Path, unrated: int = 2) -> tuple[Fit, Engine]:
+    snapshot = rated(unrated=unrated)
     fit = fit_signals(snapshot, snapshot.feedback, parameters, 5.0)
     return fit, loaded(fit, directory)
 
 
 @pytest.mark.parametrize("length", [0, 1, 6, 20])
 def test_a_large_catalogue_of_which_nothing_is_left_out_scores_as_a_dense_one(tmp_path: Path, length: int) -> None:
-    sparse, large = engines(LARGE, tmp_path / "large")
-    dense, small = engines(DENSE, tmp_path / "small")
+    # Of unrated items only a dense table is filled in.
+    sparse, large = engines(LARGE, tmp_path / "large", unrated=0)
+    dense, small = engines(DENSE, tmp_path / "small", unrated=0)
+    assert dense.arrays["popularity.counts"].all()
     assert {"item_to_item.starts", "next_item.0.starts", "next_item.1.starts"} <= sparse.arrays.keys()
     assert {"item_to_item.matrix", "next_item.0.matrix", "next_item.1.matrix"} <= dense.arrays.keys()
     scores, expected = large.score(history(length)), small.score(history(length))
