@@ -92,14 +92,18 @@ def _snapshot(settings: Settings, data: Path | None) -> "Snapshot":
 
 
 def _print_tables(figures: "Sequence[Figure]", protocol: "ProtocolOf") -> None:
-    from training.evaluation.figures import to_table  # noqa: PLC0415
+    from training.evaluation.dials import METRICS, POSITIONS  # noqa: PLC0415
+    from training.evaluation.figures import to_table, to_table_of_slices  # noqa: PLC0415
     from training.evaluation.protocols import LISTS  # noqa: PLC0415
+    from training.evaluation.rankers import BLEND  # noqa: PLC0415
 
-    for part in dict.fromkeys(figure.slice for figure in figures):
+    dials = [position.name for position in POSITIONS]
+    parts = dict.fromkeys(figure.slice for figure in figures if figure.slice not in dials)
+    tables = [to_table(figures, protocol.metrics, part) for part in parts]
+    tables += [to_table(figures, LISTS, "all"), to_table_of_slices(figures, METRICS, BLEND, dials)]
+    for table in filter(None, tables):
         say("")
-        say(to_table(figures, protocol.metrics, part))
-    say("")
-    say(to_table(figures, LISTS, "all"))
+        say(table)
     say("")
     for figure in figures:
         if figure.metric.startswith("fit "):

@@ -26,7 +26,9 @@ TINY = np.float32(1e-30)
 @dataclass(frozen=True, slots=True)
 class ContentParameters:
     """Hyper-parameters of the content vectors. Terms in fewer than ``min_items`` items are left out, and of the rest the
-    ``max_terms`` most frequent kept. ``ridge`` is the penalty of the map from terms to factors, approached in ``ridge_steps``."""
+    ``max_terms`` most frequent kept. ``ridge`` is the penalty of the map from terms to factors, approached in ``ridge_steps``.
+    ``vector_weights`` are what fields weigh in the vectors, times their weight, where not 1: the years say much of who takes an
+    item, and less of what people call alike."""
 
     width: int = 64
     min_items: int = 2
@@ -34,6 +36,7 @@ class ContentParameters:
     ridge: float = 1.0
     ridge_steps: int = 12
     field_weights: Mapping[str, float] = field(default_factory=lambda: dict(FIELD_WEIGHTS))
+    vector_weights: Mapping[str, float] = field(default_factory=lambda: {"year": 0.5})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,9 @@ def fit_content(items: Sequence[Description], parameters: ContentParameters, see
     weighted = csr_matrix(csc_matrix(hstack([csc_matrix(weighted)[:, kept], nothing]))[:, by_bytes])
     width = min(parameters.width, len(items), int(np.count_nonzero(kept)))
     # Not TruncatedSVD, which divides by the variance of the catalogue: that of a single item is 0.
-    _, _, components = randomized_svd(weighted, width, n_iter=5, random_state=seed)
-    projection = np.ascontiguousarray(components.T, np.float32)
+    shares = np.array([parameters.vector_weights.get(field_of(terms[i]), 1.0) for i in by_bytes], np.float32)
+    _, _, components = randomized_svd(weighted.multiply(shares).tocsr(), width, n_iter=5, random_state=seed)
+    projection = np.ascontiguousarray(components.T * shares[:, None], np.float32)
     transform = ContentTransform(
         vocabulary=StringTable.of(terms[i].encode() for i in by_bytes),
         term_weights=term_weights[by_bytes],

@@ -1,7 +1,7 @@
 """What an evaluation comes to: a flat list of figures, each with its interval."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -10,6 +10,8 @@ from app.engine.arrays import DoubleArray, RowArray
 
 RESAMPLES = 1_000
 CONFIDENCE = 0.95
+COLUMN = 20
+"""How wide the columns of a table are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,27 @@ def to_json(figures: Iterable[Figure]) -> str:
 
 
 def to_table(figures: Sequence[Figure], metrics: Sequence[str], part: str) -> str:
-    """A table of one slice: rankers down, metrics across; the half-width of the interval stands behind each value."""
-    rankers = list(dict.fromkeys(figure.ranker for figure in figures if figure.slice == part))
-    found = {(figure.ranker, figure.metric): figure for figure in figures if figure.slice == part}
-    width = max([len(part), *map(len, rankers)]) + 2
-    lines = [part.ljust(width) + "".join(metric.rjust(16) for metric in metrics)]
-    for ranker in rankers:
-        cells = [found.get((ranker, metric)) for metric in metrics]
-        lines.append(ranker.ljust(width) + "".join(_cell(figure).rjust(16) for figure in cells))
+    """A table of one slice: rankers down, metrics across; the half-width of the interval stands behind each value.
+
+    What has no figure is left out, metric or ranker; "" where nothing has one."""
+    return _table(part, {(f.ranker, f.metric): f for f in figures if f.slice == part}, metrics)
+
+
+def to_table_of_slices(figures: Sequence[Figure], metrics: Sequence[str], ranker: str, parts: Sequence[str]) -> str:
+    """A table of one ranker: slices down, metrics across; otherwise as :func:`to_table`."""
+    return _table(ranker, {(f.slice, f.metric): f for f in figures if f.ranker == ranker and f.slice in parts}, metrics)
+
+
+def _table(corner: str, found: Mapping[tuple[str, str], Figure], metrics: Sequence[str]) -> str:
+    shown = [metric for metric in metrics if any(metric == of for _, of in found)]
+    rows = list(dict.fromkeys(name for name, metric in found if metric in shown))
+    if not rows:
+        return ""
+    width = max([len(corner), *map(len, rows)]) + 2
+    lines = [corner.ljust(width) + "".join(metric.rjust(COLUMN) for metric in shown)]
+    for row in rows:
+        cells = [found.get((row, metric)) for metric in shown]
+        lines.append(row.ljust(width) + "".join(_cell(figure).rjust(COLUMN) for figure in cells))
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from training.data import history_of
+from training.evaluation.dials import figures_of_dials
 from training.evaluation.figures import Figure
 from training.evaluation.rankers import Chance, EngineRankers
 from training.evaluation.setting import Lesson, Setting, cost_figures, prepare
@@ -27,7 +28,7 @@ def evaluate_last_out(setting: Setting) -> list[Figure]:
     """Every figure of the protocol. The plain figures are against 99 sampled items, those of the full ranking say so.
 
     Beside everybody: targets rated 4 of 5 and more, and 2 of 5 and less; and the users by the length of the history, where
-    shorter ones than people have are made by leaving out all but the newest entries.
+    shorter ones than people have are made by leaving out all but the newest entries. And some users with the dials turned.
     """
     test = hold_out_newest(setting.snapshot.feedback, setting.seed)
     validation = hold_out_newest(test.known, setting.seed + 1)
@@ -52,6 +53,7 @@ def evaluate_last_out(setting: Setting) -> list[Figure]:
         everybody=np.arange(len(values)) < len(whole),
     )
     figures = figures_of(PROTOCOL, judged, questions, prepared.catalogue, setting.seed, sampled=True)
+    figures += figures_of_dials(PROTOCOL, prepared.serving_engine(), whole, prepared.catalogue, setting.seed)
     return figures + cost_figures(PROTOCOL, prepared.resources)
 
 

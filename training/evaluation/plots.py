@@ -5,6 +5,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.evaluation.dials import POSITIONS
 from training.evaluation.figures import Figure
 from training.evaluation.rankers import BLEND, RANDOM
 from training.evaluation.summary import EVERYBODY, LENGTHS, length_slice
@@ -14,7 +15,7 @@ COVERAGE = "Coverage@20"
 
 
 def draw_plots(figures: Sequence[Figure], metric: str, directory: Path) -> list[Path]:
-    """Draw the metric by signal, by history length, and coverage against it, into the directory; returns the files.
+    """Draw the metric by signal, by history length, against coverage and by the dials, into the directory; returns the files.
 
     A plot for which there are no figures is left out.
     """
@@ -24,6 +25,7 @@ def draw_plots(figures: Sequence[Figure], metric: str, directory: Path) -> list[
         "rankers": _by_ranker(figures, metric),
         "history": _by_history(figures, metric),
         "coverage": _coverage(figures, metric),
+        "dials": _dials(figures, f"full {metric}"),
     }
     written: list[Path] = []
     for name, plot in plots.items():
@@ -73,6 +75,30 @@ def _coverage(figures: Sequence[Figure], metric: str) -> XY | None:
     )
     for figure in sorted(found, key=lambda figure: figure.ranker != BLEND):
         plot.add(figure.ranker, [(shares[figure.ranker], figure.value)])
+    return plot
+
+
+def _dials(figures: Sequence[Figure], metric: str) -> XY | None:
+    """A line for each dial, through its positions from one end to the other."""
+    found = {(figure.slice, figure.metric): figure.value for figure in figures if figure.ranker == BLEND}
+    lines: dict[str, list[dict[str, object]]] = {}
+    for position in POSITIONS:
+        dial, _, value = position.name.partition("=")
+        if (position.name, metric) in found and (position.name, COVERAGE) in found:
+            place = (found[position.name, COVERAGE], found[position.name, metric])
+            lines.setdefault(dial, []).append({"value": place, "label": value})
+    if not lines:
+        return None
+    plot = XY(
+        **_look(f"{figures[0].protocol}: {metric} against the share of the catalogue in anybody's list, by the dials"),
+        dots_size=6,
+        legend_at_bottom=True,
+        print_labels=True,
+        x_title=COVERAGE,
+        y_title=metric,
+    )
+    for dial, points in lines.items():
+        plot.add(dial, points)
     return plot
 
 

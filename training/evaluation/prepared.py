@@ -19,9 +19,11 @@ import training
 from app.engine.arrays import AnyArray
 from app.engine.artifact import UNFINISHED, Artifact, Manifest, open_artifact, write_artifact
 from app.engine.assembly import read_configuration
+from app.engine.engine import Engine
 from app.errors import ArtifactRejected
+from training.blend import HISTORY_SIZES
 from training.data import Feedback, ItemRecord
-from training.evaluation.rankers import Weights
+from training.evaluation.rankers import BLEND, Weights
 from training.evaluation.resources import Resources
 from training.evaluation.summary import Catalogue
 from training.fit import Fit
@@ -39,6 +41,10 @@ class Prepared:
     fit: Fit
     weights: Weights
     resources: Resources
+
+    def serving_engine(self) -> Engine:
+        """The engine with the blend that was learned."""
+        return self.fit.with_blend(HISTORY_SIZES, self.weights[BLEND]).engine()
 
     @property
     def catalogue(self) -> Catalogue:

@@ -19,22 +19,25 @@ def figures() -> list[Figure]:
             Figure("p", ranker, "history 0", "NDCG@10", 0.2, 0.1, 0.3),
             Figure("p", ranker, "history 20+", "NDCG@10", 0.6, 0.5, 0.7),
             Figure("p", ranker, "all", "Coverage@20", place / 4),
+            Figure("p", ranker, "diversity=0.3", "full NDCG@10", 0.3),
+            Figure("p", ranker, "diversity=0.3", "Coverage@20", 0.4),
         )
     ]
 
 
 def test_a_plot_by_ranker_by_history_and_against_coverage(tmp_path: Path) -> None:
     written = draw_plots(figures(), "NDCG@10", tmp_path / "new")
-    assert [path.name for path in written] == ["p-rankers.svg", "p-history.svg", "p-coverage.svg"]
+    assert [path.name for path in written] == ["p-rankers.svg", "p-history.svg", "p-coverage.svg", "p-dials.svg"]
     for path in written:
         text = path.read_text()
         ET.fromstring(text)  # noqa: S314 - our own file
         assert "NDCG@10" in text
-        assert "users by cosine" in text
         assert 'href="http' not in text
         assert "src=" not in text
+    assert all("users by cosine" in path.read_text() for path in written[:3])
     assert "history 20+" in written[1].read_text()
     assert "0.500" in written[0].read_text()
+    assert "diversity" in written[3].read_text()
 
 
 def test_a_plot_without_figures_is_left_out(tmp_path: Path) -> None:
