@@ -36,7 +36,7 @@ class ContentParameters:
     ridge: float = 1.0
     ridge_steps: int = 12
     field_weights: Mapping[str, float] = field(default_factory=lambda: dict(FIELD_WEIGHTS))
-    vector_weights: Mapping[str, float] = field(default_factory=lambda: {"year": 0.5})
+    vector_weights: Mapping[str, float] = field(default_factory=lambda: {"year": 0.3})
 
 
 @dataclass(frozen=True, slots=True)

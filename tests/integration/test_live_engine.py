@@ -81,11 +81,11 @@ async def test_writes_during_looks_double_nothing(watching: Service) -> None:
 
 async def test_many_new_items_do_not_hold_up_the_readers(service: Service) -> None:
     live, m = service.live, 1_000
-    # As long as the vectors of a large release: rows of zeros are near to nothing, but take as long to look through.
+    # As long as the tastes of a large release: rows of zeros are near to nothing, but take as long to look through.
     loaded = live._loaded
     assert loaded is not None
-    vectors = loaded.release_vectors
-    loaded.release_vectors = np.concatenate([vectors, np.zeros((60_000, vectors.shape[1]), np.float32)])
+    tastes = loaded.release_tastes
+    loaded.release_tastes = np.concatenate([tastes, np.zeros((60_000, tastes.shape[1]), np.float32)])
     with psycopg.connect(service.database_url, autocommit=True) as other:
         other.execute(
             "INSERT INTO items (id, title, categories)"

@@ -57,7 +57,7 @@ def test_content_vectors_are_those_of_tf_idf_and_truncated_svd() -> None:
     weighted = vectoriser.fit_transform(items).toarray()
     weighted *= [weight_of(field_of(term), FIELD_WEIGHTS) for term in vectoriser.get_feature_names_out()]
     weighted /= np.linalg.norm(weighted, axis=1, keepdims=True)
-    weighted *= [0.5 if field_of(term) == "year" else 1.0 for term in vectoriser.get_feature_names_out()]
+    weighted *= [0.3 if field_of(term) == "year" else 1.0 for term in vectoriser.get_feature_names_out()]
     reduced = TruncatedSVD(16, random_state=1).fit_transform(weighted)
     reduced /= np.linalg.norm(reduced, axis=1, keepdims=True)
     vectors = fit_content(items, ContentParameters(width=16), seed=1).vectors
