@@ -127,7 +127,7 @@ def fit_signals(
         **_popularity_arrays(popularity, counts, reference),
         "blend.weights": np.ones((1, len(columns)), np.float32),
     }
-    lend_to_unrated(arrays, tastes, counts)
+    arrays |= lend_to_unrated(arrays, tastes, counts)
     report("fit", 1.0)
     return Fit(arrays, _configuration(feedback.mean, parameters, columns), learned)
 
