@@ -19,6 +19,7 @@ from app.api.errors import install_error_handlers
 from app.api.middleware import BodyLimit, HeadAsGet, RequestContext
 from app.api.routes import (
     events,
+    explanation,
     health,
     items,
     lists,
@@ -57,6 +58,7 @@ ROUTERS = (
     events.router,
     lists.router,
     search.router,
+    explanation.router,
     predictions.router,
     items.router,
     wishes.router,

@@ -219,6 +219,17 @@ class Catalogue:
         self._narrow(allowed, filters)
         return allowed
 
+    def passing(self, filters: Filters) -> BoolArray:
+        """Which rows are as the filters say, shown or not; a new array of shape ``(n_rows,)``."""
+        passing = np.ones(self.n_rows, np.bool_)
+        self._narrow(passing, filters)
+        return passing
+
+    def is_listed(self, row: int) -> bool:
+        """Whether the item in a row is neither hidden nor deleted."""
+        late = row - self._release.n_rows
+        return bool(self._overlay.listed[late] if late >= 0 else self._listed[row])
+
     def _narrow(self, allowed: BoolArray, filters: Filters) -> None:
         for facet, labels in _labels_of(filters):
             if labels:

@@ -105,7 +105,7 @@ def list_similar(
         raise NotFound("There is no such item.", code="unknown_item")
     allowed = catalogue.allowed(request.filters, now)
     scores = serving.engine.similarity.scores(row, by)
-    rows = rows_left(page, catalogue, allowed) if page else _ranked(serving, scores, allowed, request)
+    rows = rows_left(page, catalogue, allowed) if page else rank_allowed(serving, scores, allowed, request)
     if page is None and not (scores > 0).any():
         rows = NO_ROWS
     shown = rows[: request.limit]
@@ -131,12 +131,12 @@ def _cut(
 ) -> ItemList:
     """A page of the allowed rows by these scores, or of the frozen list."""
     total = scores.scores.total
-    rows = rows_left(page, serving.catalogue, allowed) if page else _ranked(serving, total, allowed, request)
+    rows = rows_left(page, serving.catalogue, allowed) if page else rank_allowed(serving, total, allowed, request)
     ranking = scores.at(rows[: request.limit], explain=request.explain)
     return _page_of(serving, _listed(serving, ranking, user, request, scores.tastes), rows, request, now, page)
 
 
-def _ranked(serving: Serving, scores: FloatArray, allowed: BoolArray, request: ListRequest) -> RowArray:
+def rank_allowed(serving: Serving, scores: FloatArray, allowed: BoolArray, request: ListRequest) -> RowArray:
     """The whole list: the best of the allowed rows, in the order that the dial of diversity asks for."""
     if not request.diversity:
         return top_rows(scores, allowed, MOST_ITEMS)
