@@ -1,6 +1,6 @@
 """What the search looks through: titles and people's names without case, accents, punctuation and articles.
 
-Triggers on ``items`` keep both tables (record 14), so that whoever writes an item needs to know nothing of them.
+Triggers on ``items`` keep both tables (record 15), so that whoever writes an item needs to know nothing of them.
 """
 
 from sqlalchemy import BigInteger, Index, Text
