@@ -1,6 +1,8 @@
 """Every setting of the service, read once from the environment at the edge and passed on from there."""
 
+import re
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.event_kinds import EventKinds
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.-]+(:\d{1,5})?|[a-z][a-z0-9+.-]*://\[[0-9a-f:]+\](:\d{1,5})?")
 _POSTGRES = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
 
@@ -52,12 +55,40 @@ class Settings(BaseSettings):
         description="Signs cursors and other tokens, the same on every machine; by default data_dir/secret.key is made.",
     )
 
+    bootstrap_key: SecretStr | None = Field(
+        default=None,
+        description="The API key that `medley keys ensure` stores: medley_bootstrap_ and 32 or more random letters and digits.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     workers: int = Field(default=1, ge=1, le=256, description="Processes that serve, all on one socket.")
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen on other addresses than loopback with no API key configured (for containers).",
+    )
+    trusted_proxies: str | None = Field(
+        default=None,
+        description="Addresses or networks of proxies, parted by commas, whose X-Forwarded-For and -Proto are believed.",
+    )
+    cors_origins: str | None = Field(
+        default=None,
+        description="Origins whose pages may call from a browser, parted by commas, such as https://example.com; or *.",
+    )
+    gzip_min_bytes: int = Field(
+        default=2_000, ge=0, description="Answers of this size are compressed for clients that take gzip; 0 for never."
+    )
+    rate_limit_per_address: str | None = Field(
+        default=None,
+        description="Requests of one address to one worker, such as 100/second;3000/minute; empty for any.",
+    )
+    rate_limit_per_key: str | None = Field(
+        default=None, description="Requests with one API key to one worker, in the same form."
+    )
+    rate_limit_per_user: str | None = Field(
+        default=None, description="Requests with user tokens of one user to one worker, in the same form."
+    )
+    user_token_max_seconds: int = Field(
+        default=86_400, ge=1, le=31_536_000, description="Longest time that a user token may still be good for."
     )
     drain_seconds: int = Field(
         default=20, ge=0, le=600, description="How long requests in flight may take after SIGTERM."
@@ -146,6 +177,32 @@ class Settings(BaseSettings):
         if self.rating_min >= self.rating_max:
             raise ValueError("MEDLEY_RATING_MIN must be below MEDLEY_RATING_MAX")
         return self
+
+    @field_validator("rate_limit_per_address", "rate_limit_per_key", "rate_limit_per_user")
+    @classmethod
+    def _rates_that_let_somebody_through(cls, rates: str | None) -> str | None:
+        if rates and rates.strip():
+            from limits import parse_many  # noqa: PLC0415 - slow to import, and most services limit nothing
+
+            if any(item.amount < 1 for item in parse_many(rates)):
+                raise ValueError("a rate limit lets at least one request through")
+        return rates.strip() or None if rates else None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, proxies: str | None) -> str | None:
+        found = [each.strip() for each in (proxies or "").split(",") if each.strip()]
+        return ",".join(str(ip_network(each, strict=False)) for each in found) or None
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_as_browsers_send_them(cls, origins: str | None) -> str | None:
+        found = [each.strip() for each in (origins or "").split(",") if each.strip()]
+        if any(each != "*" and not _ORIGIN.fullmatch(each) for each in found):
+            raise ValueError(
+                "an origin is like https://example.com or http://localhost:3000, in lower case and without a path"
+            )
+        return ",".join(found) or None
 
     @field_validator("training_schedule")
     @classmethod

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
@@ -11,9 +12,13 @@ from anyio import CancelScope, to_thread
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import __version__, db, migrations, postgres
 from app.api import docs
+from app.api.access import Gate
+from app.api.compression import CompressAnswers, InflateBody
 from app.api.deps import Services
 from app.api.errors import install_error_handlers
 from app.api.middleware import BodyLimit, HeadAsGet, RequestContext
@@ -40,9 +45,11 @@ from app.config import Settings
 from app.services.breaker import CircuitBreaker
 from app.services.conversions import Conversions
 from app.services.history_guard import HistoryGuard
+from app.services.key_ring import KeyRing
 from app.services.live_engine import LiveEngine
 from app.services.popular import can_read_popular
 from app.services.signing import open_signer
+from app.services.user_tokens import TokenReader
 from app.telemetry import configure_logging
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import telemetry_switches
@@ -50,6 +57,12 @@ from app.web.pages import install_pages
 
 T = TypeVar("T")
 GAUGE_SECONDS = 1.0
+CORS_OPTIONS: dict[str, Any] = {
+    "allow_methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+    "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID"],
+    "expose_headers": ["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
+    "max_age": 600,
+}
 
 # The busiest first: routes are tried in this order.
 ROUTERS = (
@@ -87,13 +100,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan(settings, meter),
-        middleware=[
-            Middleware(RequestContext, metrics=meter),
-            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
-            Middleware(CanonicalPath),
-            Middleware(HeadAsGet),
-        ],
+        middleware=_middleware(settings, meter),
     )
+    ring = KeyRing(settings.data_dir)
+    app.state.key_ring = ring
+    app.state.gate = Gate(settings, ring, TokenReader(ring, settings.user_token_max_seconds, time.time))
     install_error_handlers(app)
     for router in ROUTERS:
         # Not include_router(), which would enter each router on the way to a route: a third of a small request's time.
@@ -103,11 +114,33 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def _middleware(settings: Settings, meter: Metrics) -> list[Middleware]:
+    """What stands around the application, outermost first; what no setting asks for costs nothing."""
+    chosen: list[Middleware] = []
+    if settings.cors_origins:
+        # Outside of everything else, so that a page may read our errors too.
+        origins = settings.cors_origins.split(",")
+        chosen.append(Middleware(CORSMiddleware, allow_origins=origins, **CORS_OPTIONS))
+    if settings.trusted_proxies:
+        chosen.append(Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies))
+    chosen.append(Middleware(RequestContext, metrics=meter))
+    if settings.gzip_min_bytes:
+        chosen.append(Middleware(CompressAnswers, min_bytes=settings.gzip_min_bytes))
+    return [
+        *chosen,
+        Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+        Middleware(InflateBody, max_bytes=settings.max_body_bytes),
+        Middleware(CanonicalPath),
+        Middleware(HeadAsGet),
+    ]
+
+
 def _lifespan(settings: Settings, meter: Metrics) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
-            app.state.services = await open_services(settings, meter, stack)
+            app.state.services = services = await open_services(settings, meter, stack)
+            await stack.enter_async_context(_followed(app.state.key_ring, services))
             # What is there now stays: without this, each full collection walks all of it, for a tenth of a second.
             gc.collect()
             gc.freeze()
@@ -154,6 +187,14 @@ async def _watched(live: LiveEngine) -> AsyncGenerator[None]:
     """The live engine with its first look taken, so that a process that is ready has its release."""
     await live.look()
     async with _running(live.watch(), "live engine"):
+        yield
+
+
+@asynccontextmanager
+async def _followed(ring: KeyRing, services: Services) -> AsyncGenerator[None]:
+    """The ring with its first look taken, so that a process that is ready knows its keys."""
+    await ring.open(services.database.sessions)
+    async with _running(ring.watch(services.database.sessions), "keys"):
         yield
 
 

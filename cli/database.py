@@ -1,6 +1,6 @@
 """The database as a command uses it: started if it is the embedded one, and at the newest revision."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import psycopg
@@ -14,12 +14,13 @@ from cli.console import say
 
 
 @contextmanager
-def open_current_database(settings: Settings) -> Generator[psycopg.Connection]:
-    """A connection in autocommit mode. The embedded database is migrated; any other has operators who do that.
+def open_current_database(settings: Settings, tell: Callable[[str], None] = say) -> Generator[psycopg.Connection]:
+    """A connection in autocommit mode. The embedded database is migrated; any other has operators who do that. ``tell`` hears of
+    its start.
 
     Raises Conflict for one of theirs that is not at the newest revision.
     """
-    with database_url(settings, say=say) as url:
+    with database_url(settings, say=tell) as url:
         with open_sync_engine(url) as engine:
             if settings.database_url is None:
                 migrations.upgrade(engine)

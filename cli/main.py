@@ -27,6 +27,7 @@ COMMANDS = {
 }
 GROUPS = {
     "import": ("cli.import_", "Import data sets."),
+    "keys": ("cli.keys", "API keys and user tokens."),
     "db": ("cli.db", "The database."),
 }
 COMPLETION_VARIABLE = "_MEDLEY_COMPLETE"

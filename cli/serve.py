@@ -1,7 +1,5 @@
 """``medley serve``: the HTTP service."""
 
-import socket
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +7,7 @@ import uvicorn
 
 from app.config import Settings
 from app.errors import ConfigurationError
+from app.services.exposure import is_loopback
 from app.telemetry import configure_logging
 from app.telemetry.tracing import telemetry_switches
 from cli.settings import read_settings
@@ -69,19 +68,30 @@ def server_options(settings: Settings) -> dict[str, Any]:
 
 
 def check_exposure(settings: Settings) -> None:
-    """Refuse to listen where others can reach the service, as long as nothing asks them for a key."""
-    if settings.allow_unauthenticated or _is_loopback(settings.host):
+    """Refuse to listen where others can reach the service, as long as nothing asks them for a key.
+
+    With the database away nobody knows: the service starts, and answers nobody until it has read its keys.
+    """
+    if settings.allow_unauthenticated or is_loopback(settings.host) or _has_keys(settings):
         return
     raise ConfigurationError(
-        f"{settings.host} can be reached from other machines, and no API key protects the service: listen on 127.0.0.1,"
-        " or set MEDLEY_ALLOW_UNAUTHENTICATED=true where something else keeps strangers out."
+        f"{settings.host} can be reached from other machines, and no API key protects the service: make one with"
+        " `medley keys create`, listen on 127.0.0.1, or set MEDLEY_ALLOW_UNAUTHENTICATED=true where something else keeps"
+        " strangers out."
     )
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        # A name may have several addresses, and one that can be reached is enough; no host means all of them.
-        found = {entry[4][0] for entry in socket.getaddrinfo(host or "0.0.0.0", None)}  # noqa: S104 - never listened on here
-    except OSError:
-        raise ConfigurationError(f"There is no such address to listen on: {host}") from None
-    return all(ip_address(str(address).partition("%")[0]).is_loopback for address in found)
+def _has_keys(settings: Settings) -> bool:
+    import psycopg  # noqa: PLC0415 - a service on loopback asks nobody
+
+    from app.postgres import database_url  # noqa: PLC0415
+    from cli.database import connect  # noqa: PLC0415
+
+    with database_url(settings) as url:
+        try:
+            with connect(url) as connection:
+                return connection.execute("SELECT FROM api_keys LIMIT 1").fetchone() is not None
+        except psycopg.errors.UndefinedTable:
+            return False
+        except psycopg.OperationalError:
+            return True

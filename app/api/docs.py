@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.docs_access import PROBLEM_HEADERS, REFUSALS, describe_access, headers_of
 from app.api.errors import MEDIA_TYPE
 from app.api.schemas.problem import Problem
 
@@ -20,6 +21,9 @@ Ids are your own strings: percent-encode each segment of a path (`/` as `%2F`). 
 query parameters are refused. Errors are `application/problem+json` with a stable `code` and a JSON Pointer for each
 offending field: `/items/0/title` points into the body, `/query/limit` at a query parameter, `/path/item_id` at a part
 of the path.
+
+Send an API key, or in apps and pages a user token, as `Authorization: Bearer`; a service that has no keys yet asks for none.
+Bodies may be sent, and answers are given, with gzip.
 """
 
 # Reading order: what a newcomer needs first comes first.
@@ -101,12 +105,17 @@ def describe(app: FastAPI) -> dict[str, Any]:
     schemas |= described.pop("$defs") | {"Problem": described}
     components["schemas"] = dict(sorted(schemas.items()))
     components["responses"] = {
-        status: {"description": text, "content": {MEDIA_TYPE: {"schema": reference}}}
-        for status, text in _PROBLEMS.items()
+        status: {
+            "description": text,
+            "headers": headers_of("X-Request-ID", *PROBLEM_HEADERS.get(status, ())),
+            "content": {MEDIA_TYPE: {"schema": reference}},
+        }
+        for status, text in sorted((_PROBLEMS | REFUSALS).items())
     }
     for operations in schema["paths"].values():
         for operation in operations.values():
             _add_problems(operation)
+    describe_access(app, schema)
     return schema
 
 

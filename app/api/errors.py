@@ -68,6 +68,32 @@ class ContentTooLarge(InvalidInput):
     code = "content_too_large"
 
 
+class Refused(MedleyError):
+    """The request is not let in; ``headers`` tell a client what to do about it."""
+
+    def __init__(self, detail: str, headers: Mapping[str, str]) -> None:
+        super().__init__(detail)
+        self.headers = headers
+
+
+class Unauthenticated(Refused):
+    """Nobody knows who sent this."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(Refused):
+    """Who sent this may not do it, whatever there is."""
+
+    code = "forbidden"
+
+
+class TooManyRequests(Refused):
+    """Who sent this has sent too many already."""
+
+    code = "too_many_requests"
+
+
 # Looked up along the class hierarchy; what is not listed is an internal error.
 STATUS: Mapping[type[BaseException], HTTPStatus] = {
     MalformedRequest: HTTPStatus.BAD_REQUEST,
@@ -77,16 +103,22 @@ STATUS: Mapping[type[BaseException], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 _TITLES = {
     400: "Malformed request",
+    401: "Unauthenticated",
+    403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
     413: "Content too large",
     415: "Unsupported media type",
     422: "Invalid input",
+    429: "Too many requests",
     500: "Internal error",
     503: "Unavailable",
 }
@@ -194,7 +226,9 @@ def problem_of(error: BaseException, scope: Scope) -> Response:
 
 
 def _known_problem(error: MedleyError, status: int, scope: Scope) -> Response:
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
+    headers = dict(error.headers) if isinstance(error, Refused) else {}
+    if status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status == 413:
         headers["Connection"] = "close"  # the rest of the body is not worth reading
     return problem_response(status, error.code, error.detail, scope, error.errors, headers)

@@ -57,7 +57,12 @@ class RequestContext:
                 status = int(message["status"])
                 present = {name for name, _ in message["headers"]}
                 missing = [pair for pair in _SECURITY_HEADERS if pair[0] not in present]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *missing]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    *scope["state"].get("answer_headers", {}).items(),
+                    *missing,
+                ]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):

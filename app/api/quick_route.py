@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from app.api.access import Access, admit, check_body
+from app.api.conditional import ETag
 from app.api.query_memory import NotRemembered, RememberedQuery
 from app.api.strict_json import StrictRequest
 
@@ -41,9 +43,13 @@ class QuickRoute:
     steps: Sequence[_Step]
     inputs: tuple[tuple[str, int], ...]
     queries: Sequence[RememberedQuery]
+    access: Access
+    etag: ETag | None
 
     @classmethod
-    def of(cls, dependant: Dependant, body_field: ModelField | None) -> "QuickRoute | None":
+    def of(
+        cls, dependant: Dependant, body_field: ModelField | None, access: Access, etag: ETag | None
+    ) -> "QuickRoute | None":
         """The quick way for a route with this dependant, whose queries are remembered ones; None where there is none."""
         if dependant.query_params or dependant.header_params or dependant.cookie_params or _wants_more(dependant):
             return None
@@ -56,10 +62,12 @@ class QuickRoute:
         calls = (getattr(step.call, "__self__", None) for step in steps)
         queries = tuple(call for call in calls if isinstance(call, RememberedQuery))
         endpoint = cast("Callable[..., Awaitable[Response]]", dependant.call)
-        return cls(endpoint, tuple(dependant.path_params), body_field, tuple(steps), inputs, queries)
+        path_fields = tuple(dependant.path_params)
+        return cls(endpoint, path_fields, body_field, tuple(steps), inputs, queries, access, etag)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
-        """Answer the request. Where that is left to FastAPI nothing was sent, and it is to receive from what this gives."""
+        """Answer a request that was let in. Where that is left to FastAPI nothing was sent, and it is to receive from what this
+        gives."""
         query: bytes = scope["query_string"]
         if query and not (self.queries and all(each.knows(query) for each in self.queries)):
             return receive
@@ -69,7 +77,9 @@ class QuickRoute:
         request = Request(scope, receive)
         if self.body_field is not None:
             reader = StrictRequest(scope, receive)
-            value, errors = self.body_field.validate(await reader.json())
+            body = await reader.json()
+            check_body(admit(scope, self.access), self.access, body)
+            value, errors = self.body_field.validate(body)
             receive = _replay(await reader.body())
             if errors:
                 return receive
@@ -86,6 +96,8 @@ class QuickRoute:
         for name, place in self.inputs:
             values[name] = found[place]
         response = await self.endpoint(**values)
+        if self.etag is not None:
+            response = self.etag.apply(request, response)
         await response(scope, receive, send)
         return None
 

@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.access import Access, access_to, admit, check_body
+from app.api.conditional import etag_of
 from app.api.errors import MalformedRequest, problem_of
 from app.api.query_memory import QueryRefused, remembering
 from app.api.quick_route import QuickRoute
@@ -69,6 +71,11 @@ class StrictRoute(APIRoute):
 
     quick: QuickRoute | None = None
 
+    @property
+    def access(self) -> Access:
+        """What the route asks of its callers."""
+        return access_to(self.endpoint, self.methods)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler: what is wrong with the request as such is refused before its fields are looked at."""
         handle = self._quick_handler()
@@ -77,17 +84,21 @@ class StrictRoute(APIRoute):
         many = frozenset(field.alias for field in query) - once
         reads_json = self.body_field is not None
         needs_json = self.body_field is not None and self.body_field.field_info.is_required()
+        access = self.access
+        etag = etag_of(self.endpoint)
 
         async def handle_strictly(request: Request) -> Response:
             scope = request.scope
+            caller = admit(scope, access)
             scope["path_params"] = {name: unquote(text) for name, text in scope["path_params"].items()}
             if scope["query_string"]:
                 check_query(scope["query_string"], request.query_params, once, many)
             if reads_json:
                 request = StrictRequest(scope, request.receive)
                 if needs_json or await request.body():
-                    await request.json()
-            return await handle(request)
+                    check_body(caller, access, await request.json())
+            response = await handle(request)
+            return response if etag is None else etag.apply(request, response)
 
         return handle_strictly
 
@@ -98,7 +109,7 @@ class StrictRoute(APIRoute):
         self.dependant = remembering(declared)
         try:
             handle_quickly = super().get_route_handler()
-            self.quick = QuickRoute.of(self.dependant, self.body_field)
+            self.quick = QuickRoute.of(self.dependant, self.body_field, self.access, etag_of(self.endpoint))
         finally:
             self.dependant = declared
 
@@ -111,13 +122,15 @@ class StrictRoute(APIRoute):
         return handle
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take the quick way where there is one. Traces show FastAPI's own steps, so that a traced request takes those."""
-        quick, traced = self.quick, scope.get("fastapi.telemetry") is not None
-        if quick is not None and not traced and scope["method"] in (self.methods or ()):
-            left = await quick.handle(scope, receive, send)
-            if left is None:
-                return
-            receive = left
+        """Let the caller in, and take the quick way where there is one. Traces show FastAPI's own steps, so that a traced request
+        takes those."""
+        if scope["method"] in (self.methods or ()):
+            admit(scope, self.access)
+            if self.quick is not None and scope.get("fastapi.telemetry") is None:
+                left = await self.quick.handle(scope, receive, send)
+                if left is None:
+                    return
+                receive = left
         await super().handle(scope, receive, send)
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
-from sqlalchemy import Row, delete, text
+from sqlalchemy import Row, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.config import Settings
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.event_kinds import EventKind
-from app.models import Event
+from app.models import Event, User
 from app.services.attribution import Attribution
 from app.services.event_merge import SAME_EVENT, EventRow, Outcome, merge_steps
 from app.services.event_rules import EventRules
@@ -185,9 +185,12 @@ async def post_events(
     return results
 
 
-async def delete_event(session: AsyncSession, event_id: str) -> None:
-    """Undo one event; NotFound where there is none of this id."""
-    deleted = await session.execute(delete(Event).where(Event.event_id == event_id).returning(Event.key))
+async def delete_event(session: AsyncSession, event_id: str, *, user_id: str | None = None) -> None:
+    """Undo one event; NotFound where there is none of this id, or, with ``user_id``, none of this user."""
+    named = delete(Event).where(Event.event_id == event_id)
+    if user_id is not None:
+        named = named.where(Event.user_key.in_(select(User.key).where(User.id == user_id)))
+    deleted = await session.execute(named.returning(Event.key))
     if deleted.first() is None:
         raise NotFound("There is no such event.", code="event_not_found")
 

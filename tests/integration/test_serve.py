@@ -13,10 +13,13 @@ from collections.abc import Generator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+from pydantic import SecretStr
 
 from app.config import Settings
 from app.errors import ConfigurationError
+from app.services.api_keys import create_key
 from cli.serve import check_exposure
 
 START_SECONDS = 60
@@ -155,7 +158,22 @@ def test_loopback_needs_no_key(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", ""])  # noqa: S104 - never listened on
-def test_other_addresses_are_refused_unless_allowed(host: str) -> None:
-    with pytest.raises(ConfigurationError, match="MEDLEY_ALLOW_UNAUTHENTICATED"):
-        check_exposure(Settings(host=host))
-    check_exposure(Settings(host=host, allow_unauthenticated=True))
+def test_other_addresses_are_refused_unless_there_is_a_key_or_it_is_allowed(
+    host: str, settings: Settings, connection: psycopg.Connection
+) -> None:
+    exposed = settings.model_copy(update={"host": host})
+    with pytest.raises(ConfigurationError, match=r"`medley keys create`.*MEDLEY_ALLOW_UNAUTHENTICATED"):
+        check_exposure(exposed)
+    check_exposure(exposed.model_copy(update={"allow_unauthenticated": True}))
+    create_key(connection, "backend", ["read"])
+    check_exposure(exposed)
+
+
+def test_where_nobody_knows_of_keys_the_service_starts_and_stays_shut(settings: Settings) -> None:
+    nowhere = SecretStr("postgresql://nobody@127.0.0.1:1/nothing")
+    check_exposure(settings.model_copy(update={"host": "0.0.0.0", "database_url": nowhere}))  # noqa: S104
+
+
+def test_a_database_without_tables_has_no_key(empty_database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no API key"):
+        check_exposure(Settings(host="0.0.0.0", database_url=empty_database_url, data_dir=tmp_path))  # noqa: S104

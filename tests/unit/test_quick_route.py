@@ -1,6 +1,7 @@
 """The quick way through a route says the same as FastAPI's own, and leaves to it what it cannot say."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from fastapi import Depends, FastAPI, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.access import ANYBODY
 from app.api.errors import install_error_handlers
 from app.api.middleware import RequestContext
 from app.api.routing import CanonicalPath, Router, StrictRoute
@@ -63,6 +65,7 @@ def make_app() -> FastAPI:
 
     app = FastAPI()
     install_error_handlers(app)
+    app.state.gate = SimpleNamespace(admit=lambda *_: ANYBODY)
     app.router.routes.extend(router.routes)
     app.add_middleware(CanonicalPath)
     app.add_middleware(RequestContext, metrics=Metrics())

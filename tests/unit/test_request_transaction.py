@@ -70,7 +70,7 @@ async def place(order: Order, session: SessionDep, after_commit: AfterCommitDep)
 
 
 def serve(session: FakeSession) -> FastAPI:
-    app = create_app(Settings())
+    app = create_app(Settings(allow_unauthenticated=True))
     app.state.services = SimpleNamespace(settings=Settings(), database=SimpleNamespace(sessions=session.open))
     app.include_router(router)
     return app

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path, Response
 from pydantic import TypeAdapter
 
+from app.api.access import CallerDep, requires
 from app.api.batches import batch_answer, batch_outcomes, read_rows
 from app.api.deps import AfterCommit, AfterCommitDep, NowDep, Services, ServicesDep, SessionDep
 from app.api.routing import Router
@@ -36,6 +37,7 @@ _ROWS = TypeAdapter(list[EventIn])
 
 
 @router.post("/events", operation_id="post_event", summary="Store one event", responses=_CREATED)
+@requires("write", users=True, names_user=True)
 async def post_event(
     body: EventIn,
     response: Response,
@@ -55,6 +57,7 @@ async def post_event(
 
 
 @router.post("/events:batch", operation_id="post_events", summary="Store many events", response_model=EventBatchResult)
+@requires("write", users=True, rows="events")
 async def post_events(
     batch: EventBatch, session: SessionDep, now: NowDep, services: ServicesDep, after_commit: AfterCommitDep
 ) -> Response:
@@ -79,9 +82,12 @@ async def post_events(
     status_code=204,
     responses=_NOT_FOUND,
 )
-async def delete_event(event_id: Annotated[ExternalId, Path(examples=["5f0c8e1a"])], session: SessionDep) -> None:
+@requires("write", users=True)
+async def delete_event(
+    event_id: Annotated[ExternalId, Path(examples=["5f0c8e1a"])], session: SessionDep, caller: CallerDep
+) -> None:
     """Undo one event, as if it had never been: what it hid comes back, and its id may be used again."""
-    await events.delete_event(session, event_id)
+    await events.delete_event(session, event_id, user_id=caller.user_id)
 
 
 def _rules(services: Services) -> tuple[EventLimits, Attribution]:

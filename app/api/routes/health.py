@@ -2,6 +2,7 @@
 
 from sqlalchemy import text
 
+from app.api.access import open_to_all
 from app.api.deps import Services, ServicesDep
 from app.api.errors import OUTAGES
 from app.api.routing import Router
@@ -14,12 +15,14 @@ router = Router(prefix="/health", tags=["Health"])
 
 
 @router.get("/live", operation_id="get_liveness", summary="Is the process alive")
+@open_to_all
 async def get_liveness() -> Live:
     """Answers as long as the process does, whatever it can reach."""
     return Live()
 
 
 @router.get("/ready", operation_id="get_readiness", summary="Can the process serve lists")
+@open_to_all
 async def get_readiness(services: ServicesDep) -> Ready:
     """Ready with an engine or a popularity list at hand, even while the database is away; else with a database."""
     if await services.has_ranking() or await _database_answers(services):

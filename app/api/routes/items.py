@@ -7,7 +7,9 @@ from typing import Annotated, Any, cast
 from fastapi import Path, Query, Response
 from pydantic import TypeAdapter
 
+from app.api.access import requires
 from app.api.batches import batch_answer, batch_outcomes, read_rows
+from app.api.conditional import with_etag
 from app.api.deps import AfterCommit, AfterCommitDep, NowDep, Services, ServicesDep, SessionDep
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
@@ -38,6 +40,7 @@ _CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenItem, "descri
 
 
 @router.get("/items", operation_id="list_items", summary="List the catalogue")
+@with_etag()
 async def list_items(
     session: SessionDep, limit: Annotated[Limit, Query()] = 20, cursor: Annotated[Cursor, Query()] = None
 ) -> ItemPage:
@@ -51,6 +54,7 @@ async def list_items(
 
 
 @router.post("/items:batch", operation_id="put_items", summary="Store many items", response_model=ItemBatchResult)
+@requires("admin")
 async def put_items(
     batch: ItemBatch, session: SessionDep, now: NowDep, services: ServicesDep, after_commit: AfterCommitDep
 ) -> Response:
@@ -67,6 +71,7 @@ async def put_items(
 
 
 @router.get("/items/{item_id}", operation_id="get_item", summary="Get one item", responses=_NOT_FOUND)
+@with_etag()
 async def get_item(item_id: ItemIdPath, session: SessionDep) -> ItemDetail:
     """The item, hidden or not, with its rating statistics."""
     found = await items.get_item(session, item_id)
@@ -74,6 +79,7 @@ async def get_item(item_id: ItemIdPath, session: SessionDep) -> ItemDetail:
 
 
 @router.put("/items/{item_id}", operation_id="put_item", summary="Store one item", responses=_CREATED)
+@requires("admin")
 async def put_item(
     item_id: ItemIdPath,
     body: ItemIn,
@@ -95,6 +101,7 @@ async def put_item(
 @router.delete(
     "/items/{item_id}", operation_id="delete_item", summary="Delete one item", status_code=204, responses=_NOT_FOUND
 )
+@requires("admin")
 async def delete_item(
     item_id: ItemIdPath, session: SessionDep, now: NowDep, services: ServicesDep, after_commit: AfterCommitDep
 ) -> None:

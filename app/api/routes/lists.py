@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 
+from app.api.conditional import EACH_TIME, with_etag
 from app.api.deps import NowDep, ServicesDep
 from app.api.list_pages import ListCall
 from app.api.routing import Router
@@ -21,6 +22,7 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no
 
 
 @router.get("/popular", operation_id="get_popular", summary="List what is popular", response_model=RankedList)
+@with_etag(*EACH_TIME)
 async def get_popular(services: ServicesDep, now: NowDep, request: ListQuery) -> Response:
     """What is taken and liked most by everybody."""
     call = ListCall(services, "popular", request, now)
@@ -40,6 +42,7 @@ async def get_popular(services: ServicesDep, now: NowDep, request: ListQuery) ->
     response_model=RankedList,
     responses=_NOT_FOUND,
 )
+@with_etag(*EACH_TIME)
 async def get_similar(
     item_id: Annotated[ExternalId, Path(examples=["318"])],
     services: ServicesDep,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from app.api.access import requires
 from app.api.deps import NowDep, SessionDep
 from app.api.routing import Router
 from app.api.schemas.base import Date
@@ -21,6 +22,7 @@ _LISTING = "online_metrics"
 
 
 @router.get("/metrics/online", operation_id="get_online_metrics", summary="See what came of the lists")
+@requires("admin")
 async def get_online_metrics(
     session: SessionDep,
     now: NowDep,

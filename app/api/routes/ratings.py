@@ -8,6 +8,7 @@ import orjson
 from fastapi import Path, Query, Response
 from pydantic import TypeAdapter
 
+from app.api.access import requires
 from app.api.batches import batch_answer, batch_outcomes, read_rows
 from app.api.deps import AfterCommit, AfterCommitDep, NowDep, Services, ServicesDep, SessionDep
 from app.api.errors import in_path
@@ -47,6 +48,7 @@ _ROWS = TypeAdapter(list[RatingIn])
 @router.post(
     "/ratings", operation_id="post_rating", summary="Store one rating", response_model=WrittenRating, responses=_CREATED
 )
+@requires("write", users=True, names_user=True)
 async def post_rating(body: RatingIn, services: ServicesDep) -> Response:
     """Create or replace a user's rating of an item. The newest wins; the user is created if need be."""
     return await _put(services, body.user_id, body.item_id, body)
@@ -55,6 +57,7 @@ async def post_rating(body: RatingIn, services: ServicesDep) -> Response:
 @router.post(
     "/ratings:batch", operation_id="post_ratings", summary="Store many ratings", response_model=RatingBatchResult
 )
+@requires("write", users=True, rows="ratings")
 async def post_ratings(
     batch: RatingBatch, session: SessionDep, now: NowDep, services: ServicesDep, after_commit: AfterCommitDep
 ) -> Response:
@@ -96,6 +99,7 @@ async def get_rating(user_id: UserIdPath, item_id: ItemIdPath, session: SessionD
     response_model=WrittenRating,
     responses=_CREATED,
 )
+@requires("write", users=True)
 async def put_rating(user_id: UserIdPath, item_id: ItemIdPath, body: RatingValue, services: ServicesDep) -> Response:
     """The same as posting it."""
     try:
@@ -105,6 +109,7 @@ async def put_rating(user_id: UserIdPath, item_id: ItemIdPath, body: RatingValue
 
 
 @router.delete(_ADDRESS, operation_id="delete_rating", summary="Take a rating back", status_code=204)
+@requires("write", users=True)
 async def delete_rating(user_id: UserIdPath, item_id: ItemIdPath, services: ServicesDep) -> None:
     """Delete the rating if there is one. Any rating with an earlier `rated_at` that arrives later is stale."""
     async with services.database.writes.connection() as connection:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Path, Response
 
+from app.api.access import requires
 from app.api.deps import ServicesDep
 from app.api.list_pages import ListCall
 from app.api.posted_history import check_history, posted_user
@@ -60,6 +61,7 @@ async def get_recommendations(
     summary="Recommend items for a history that is not stored",
     response_model=RankedList,
 )
+@requires("read", users=True)
 async def recommend_for_history(
     body: HistoryIn,
     services: ServicesDep,

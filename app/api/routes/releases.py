@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 
+from app.api.access import requires
 from app.api.deps import NowDep, SessionDep
 from app.api.routing import Router
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
@@ -23,6 +24,7 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/releases", operation_id="list_releases", summary="List releases")
+@requires("admin")
 async def list_releases(
     session: SessionDep, limit: Annotated[Limit, Query()] = 20, cursor: Annotated[Cursor, Query()] = None
 ) -> ReleasePage:
@@ -36,6 +38,7 @@ async def list_releases(
 
 
 @router.get("/releases/{release_id}", operation_id="get_release", summary="Get one release", responses=_NOT_FOUND)
+@requires("admin")
 async def get_release(release_id: ReleaseIdPath, session: SessionDep) -> ReleaseDetail:
     """What it learned from, how, and how well it did on held-out data."""
     return ReleaseDetail.of(await releases.get_release(session, release_id))
@@ -47,6 +50,7 @@ async def get_release(release_id: ReleaseIdPath, session: SessionDep) -> Release
     summary="Roll back or forward",
     responses=_NOT_FOUND | _REFUSED,
 )
+@requires("admin")
 async def activate_release(release_id: ReleaseIdPath, session: SessionDep, now: NowDep) -> ReleaseDetail:
     """Make the release the active one: every worker serves it within seconds. Nothing happens to one that is active.
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from app.api.access import requires
 from app.api.deps import SessionDep, SettingsDep
 from app.api.routing import Router
 from app.api.schemas.query import QueryInteger
@@ -15,6 +16,7 @@ _LIKED_SHARE = 0.75  # of the way from the worst rating to the best
 
 
 @router.get("/sample-users", operation_id="list_sample_users", summary="List a few users with distinct tastes")
+@requires("read")
 async def list_sample_users(
     session: SessionDep,
     settings: SettingsDep,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from app.api.access import requires
 from app.api.deps import NowDep, SessionDep
 from app.api.routing import Router
 from app.api.schemas.query import QueryInteger
@@ -16,6 +17,7 @@ _MOST_HOURS = 7 * 24
 
 
 @router.get("/metrics/service", operation_id="get_service_metrics", summary="See how the service does")
+@requires("admin")
 async def get_service_metrics(
     session: SessionDep,
     now: NowDep,

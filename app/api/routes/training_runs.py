@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Body, Path, Query, Response
 
+from app.api.access import requires
 from app.api.deps import NowDep, SessionDep
 from app.api.routing import Router
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
@@ -23,6 +24,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"description": "The run is q
 @router.post(
     "/training-runs", operation_id="post_training_run", summary="Train now", status_code=202, responses=_ACCEPTED
 )
+@requires("admin")
 async def post_training_run(
     session: SessionDep, now: NowDep, response: Response, asked: OptionalRequest = None
 ) -> QueuedTrainingRun:
@@ -38,6 +40,7 @@ async def post_training_run(
 
 
 @router.get("/training-runs", operation_id="list_training_runs", summary="List training runs")
+@requires("admin")
 async def list_training_runs(
     session: SessionDep, limit: Annotated[Limit, Query()] = 20, cursor: Annotated[Cursor, Query()] = None
 ) -> TrainingRunPage:
@@ -53,6 +56,7 @@ async def list_training_runs(
 @router.get(
     "/training-runs/{run_id}", operation_id="get_training_run", summary="Get one training run", responses=_NOT_FOUND
 )
+@requires("admin")
 async def get_training_run(run_id: RunIdPath, session: SessionDep) -> TrainingRunOut:
     """How far it has come, or how it ended."""
     return TrainingRunOut.of(await training_runs.get_run(session, run_id))

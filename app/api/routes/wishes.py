@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Path, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.access import requires
 from app.api.deps import NowDep, SessionDep
 from app.api.errors import in_path
 from app.api.routing import Router
@@ -34,6 +35,7 @@ async def get_preferences(user_id: UserIdPath, session: SessionDep, response: Re
 
 
 @router.put("/users/{user_id}/preferences", operation_id="put_preferences", summary="Store a user's preferences")
+@requires("write", users=True)
 async def put_preferences(user_id: UserIdPath, body: PreferencesIn, session: SessionDep, now: NowDep) -> PreferencesOut:
     """Replace what the user has stated; the very next list heeds it. The user is created if need be.
 
@@ -50,6 +52,7 @@ async def put_preferences(user_id: UserIdPath, body: PreferencesIn, session: Ses
     summary="Take a user's preferences back",
     status_code=204,
 )
+@requires("write", users=True)
 async def delete_preferences(user_id: UserIdPath, session: SessionDep) -> None:
     """Forget what the user has stated, hard limits too."""
     await wishes.delete_preferences(session, user_id)
@@ -66,6 +69,7 @@ async def list_suppressions(
 
 
 @router.put(_ITEM, operation_id="suppress_item", summary="Do not show an item to a user")
+@requires("write", users=True)
 async def suppress_item(
     user_id: UserIdPath, item_id: ItemIdPath, session: SessionDep, now: NowDep, body: SuppressionIn = _FOR_GOOD
 ) -> SuppressionOut:
@@ -75,12 +79,14 @@ async def suppress_item(
 
 
 @router.delete(_ITEM, operation_id="restore_item", summary="Show an item to a user again", status_code=204)
+@requires("write", users=True)
 async def restore_item(user_id: UserIdPath, item_id: ItemIdPath, session: SessionDep) -> None:
     """Undo the suppression. Nothing happens where there is none."""
     await wishes.delete_suppression(session, user_id, Subject(item_id=item_id))
 
 
 @router.put(_CATEGORY, operation_id="suppress_category", summary="Do not show a category to a user")
+@requires("write", users=True)
 async def suppress_category(
     user_id: UserIdPath, category: CategoryPath, session: SessionDep, now: NowDep, body: SuppressionIn = _FOR_GOOD
 ) -> SuppressionOut:
@@ -89,6 +95,7 @@ async def suppress_category(
 
 
 @router.delete(_CATEGORY, operation_id="restore_category", summary="Show a category to a user again", status_code=204)
+@requires("write", users=True)
 async def restore_category(user_id: UserIdPath, category: CategoryPath, session: SessionDep) -> None:
     """Undo the suppression. Nothing happens where there is none."""
     await wishes.delete_suppression(session, user_id, Subject(category=category))

@@ -1,0 +1,70 @@
+"""Conditional reads: an ETag, and 304 for a client that has the answer already.
+
+Put ``@with_etag()`` below the router's decorator of a GET whose answer is the same for everybody. The tag is weak: it is made of
+what the answer says, whatever its compression, without the fields that differ each time and mean nothing to a reader.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+CACHE_CONTROL = "private, no-cache"
+"""Kept by the client alone, and asked for again each time: whoever calls has shown a key."""
+EACH_TIME = ("recommendation_id", "generated_at", "as_of", "next_cursor")
+"""What differs from one answer to the next though the list is the same."""
+_DIGEST_BYTES = 12
+_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+
+
+class ETag:
+    """How the answers of one route are tagged."""
+
+    def __init__(self, ignored: tuple[str, ...]) -> None:
+        fields = "|".join(map(re.escape, ignored)).encode()
+        # A quotation mark inside a JSON string has a backslash before it, so this finds names of fields only.
+        self._ignored = re.compile(rb'(?<!\\)"(?:' + fields + rb')":"[^"]*"') if ignored else None
+
+    def apply(self, request: Request, response: Response) -> Response:
+        """The same answer with its tag, or 304 without a body where the client names that tag."""
+        if response.status_code != 200:
+            return response
+        body = bytes(response.body)
+        said = self._ignored.sub(b"", body) if self._ignored else body
+        tag = f'W/"{hashlib.blake2b(said, digest_size=_DIGEST_BYTES).hexdigest()}"'
+        response.headers["ETag"] = tag
+        response.headers.setdefault("Cache-Control", CACHE_CONTROL)
+        known = request.headers.get("if-none-match")
+        if known is None or not matches(known, tag):
+            return response
+        kept = {name: response.headers[name] for name in ("ETag", "Cache-Control")}
+        return Response(status_code=304, headers=kept)
+
+
+def matches(if_none_match: str, tag: str) -> bool:
+    """Whether the header names the tag, by the weak comparison of RFC 9110."""
+    if if_none_match.strip() == "*":
+        return True
+    return tag.removeprefix("W/") in _TAG.findall(if_none_match)
+
+
+_tagged: dict[Callable[..., Any], ETag] = {}
+
+
+def with_etag(*ignored: str) -> Callable[[EndpointT], EndpointT]:
+    """Tag the answers of a route; ``ignored`` are fields with text values that do not count."""
+
+    def declare(endpoint: EndpointT) -> EndpointT:
+        _tagged[endpoint] = ETag(ignored)
+        return endpoint
+
+    return declare
+
+
+def etag_of(endpoint: Callable[..., Any]) -> ETag | None:
+    """How a route's answers are tagged, if they are."""
+    return _tagged.get(endpoint)
