@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from training.evaluation.figures import Figure, bootstrap_intervals, to_json, to_table
+from training.evaluation.figures import Figure, bootstrap_intervals, to_json, to_table, to_table_of_slices
 
 
 def test_an_interval_holds_the_mean_and_narrows_with_users() -> None:
@@ -47,3 +47,13 @@ def test_figures_are_written_as_json_and_as_a_table() -> None:
     assert len(table) == 3
     assert "0.5000 ±0.100" in table[1]
     assert table[2].split() == ["random", "-", "1.0000"]
+
+
+def test_a_table_leaves_out_what_has_no_figures() -> None:
+    figures = [
+        Figure("p", "blend", part, "RMSE", value) for part, value in (("dial=0", 0.5), ("dial=1", 0.75), ("all", 1.0))
+    ]
+    assert to_table(figures, ("Coverage@20",), "all") == ""
+    assert to_table(figures, ("Coverage@20", "RMSE"), "all").split() == ["all", "RMSE", "blend", "1.0000"]
+    down = to_table_of_slices(figures, ("RMSE", "Coverage@20"), "blend", ["dial=0", "dial=1"])
+    assert down.split() == ["blend", "RMSE", "dial=0", "0.5000", "dial=1", "0.7500"]
