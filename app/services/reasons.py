@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -13,13 +14,15 @@ from app.services.history import KnownUser
 from app.services.tastes import STATED, TasteKind, TasteScores
 
 MOST_REASONS = 2
+MOST_SHARED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why an item is there. ``kind`` is stable; ``item_id`` and ``title`` name the item that is the reason, ``value`` is the
     rating it got, for ``because_you_rated``, and ``event`` what was done with it, for ``because_of_event``; ``name`` is the
-    category or person, for ``preferred_category`` and ``preferred_person``."""
+    category or person, for ``preferred_category`` and ``preferred_person``. ``shared_people`` and ``shared_categories`` are those
+    that both items have."""
 
     kind: Literal[
         "because_you_rated",
@@ -37,6 +40,8 @@ class Reason:
     value: float | None = None
     event: str | None = None
     name: str | None = None
+    shared_people: Sequence[str] = ()
+    shared_categories: Sequence[str] = ()
 
 
 _PREFERRED: dict[TasteKind, Literal["preferred_category", "preferred_person"]] = {
@@ -59,11 +64,13 @@ def reasons_of(
     """The reasons for each ranked item, in their order. The ranking must have been made with ``explain``; ``tastes`` are what
     it was made with."""
     evidence = _total_evidence(ranking, len(user.history))
+    common = CommonGround(catalogue)
     return [
         _reasons(
             evidence[:, place],
             user,
-            catalogue,
+            common,
+            row,
             [] if tastes is None else _preferred(tastes, row),
             popular=_is_popular(ranking, place),
         )
@@ -99,7 +106,8 @@ def _is_popular(ranking: Ranking, place: int) -> bool:
 def _reasons(
     evidence: np.ndarray[tuple[int], np.dtype[np.float32]],
     user: KnownUser,
-    catalogue: Catalogue,
+    common: "CommonGround",
+    listed: int,
     preferred: list[tuple[float, Reason]],
     *,
     popular: bool,
@@ -108,21 +116,49 @@ def _reasons(
     put it there, or else that it goes with the history as a whole."""
     liked = np.where(user.history.preferences >= 0, evidence, 0)
     strongest = [entry for entry in np.argsort(-liked, kind="stable")[:MOST_REASONS].tolist() if liked[entry] > 0]
-    reasons = [(float(liked[entry]), _because(user, entry, catalogue)) for entry in strongest]
+    reasons = [(float(liked[entry]), _because(user, entry, common, listed)) for entry in strongest]
     if preferred:
         reasons = sorted([*reasons, *preferred], key=lambda each: -each[0])[:MOST_REASONS]
     return [reason for _, reason in reasons] or [POPULAR if popular else RELATED]
 
 
-def _because(user: KnownUser, entry: int, catalogue: Catalogue) -> Reason:
+def _because(user: KnownUser, entry: int, common: "CommonGround", listed: int) -> Reason:
     row = int(user.history.rows[entry])
+    catalogue = common.catalogue
     title = str(orjson.loads(catalogue.card(row))["title"])
     cause = user.causes[entry] if user.causes else None
+    people, categories = common.between(row, listed)
+    because = partial(
+        Reason, item_id=catalogue.item_id(row), title=title, shared_people=people, shared_categories=categories
+    )
     if cause is STATED:
-        return Reason("preferred_item", f"Because you like {title}", catalogue.item_id(row), title)
+        return because("preferred_item", f"Because you like {title}")
     if cause is not None:
         text = f"Because you {cause.verb} {title}" if cause.verb else f"Because of {title}"
-        return Reason("because_of_event", text, catalogue.item_id(row), title, event=cause.kind)
+        return because("because_of_event", text, event=cause.kind)
     value = float(user.values[entry])
-    text = f"Because you rated {title} {value:g} stars"
-    return Reason("because_you_rated", text, catalogue.item_id(row), title, value)
+    return because("because_you_rated", f"Because you rated {title} {value:g} stars", value=value)
+
+
+class CommonGround:
+    """The people and categories that items share. Read from their cards, each once, for the few items that are explained."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._known: dict[int, tuple[list[str], list[str]]] = {}
+
+    def between(self, row: int, other: int) -> tuple[list[str], list[str]]:
+        """The people and the categories of the item in ``row`` that the other has too, in the order in which they are given."""
+        here, there = self._of(row), self._of(other)
+        people, categories = (
+            [name for name in mine if name in theirs] for mine, theirs in zip(here, there, strict=True)
+        )
+        return people[:MOST_SHARED], categories[:MOST_SHARED]
+
+    def _of(self, row: int) -> tuple[list[str], list[str]]:
+        if row not in self._known:
+            details = orjson.loads(self.catalogue.details(row))
+            people = list(dict.fromkeys(str(person["name"]) for person in details["people"]))
+            categories: list[str] = orjson.loads(self.catalogue.card(row))["categories"]
+            self._known[row] = people, list(dict.fromkeys(categories))
+        return self._known[row]

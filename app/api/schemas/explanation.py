@@ -42,6 +42,8 @@ EXPLANATION: dict[str, Any] = {
             "value": 5.0,
             "event": None,
             "name": None,
+            "shared_people": [],
+            "shared_categories": ["Action", "Adventure"],
             "text": "Because you rated Star Wars 5 stars",
         }
     ],

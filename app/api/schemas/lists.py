@@ -37,6 +37,8 @@ SHAWSHANK_LIST: dict[str, Any] = {
                     "value": 5.0,
                     "event": None,
                     "name": None,
+                    "shared_people": [],
+                    "shared_categories": ["Drama"],
                     "text": "Because you rated Schindler's List 5 stars",
                 }
             ],
@@ -102,6 +104,8 @@ class ReasonOut(Answer):
     value: float | None = Field(description="The rating it got.")
     event: str | None = Field(description="The kind of the event, such as `play`, for `because_of_event`.")
     name: str | None = Field(description="The category or person, for `preferred_category` and `preferred_person`.")
+    shared_people: list[str] = Field(description="Up to five people whom that item and this one have in common.")
+    shared_categories: list[str] = Field(description="Up to five categories that both are in.")
     text: str
 
 
@@ -221,5 +225,7 @@ def _reason(reason: Reason) -> dict[str, Any]:
         "value": reason.value,
         "event": reason.event,
         "name": reason.name,
+        "shared_people": list(reason.shared_people),
+        "shared_categories": list(reason.shared_categories),
         "text": reason.text,
     }
