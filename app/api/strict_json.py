@@ -125,7 +125,7 @@ def _check_depth(value: Any) -> None:
 def _offences(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[FieldError]:
     """Everything unacceptable inside ``value``, whose depth is bounded, with the way to it."""
     if isinstance(value, str):
-        if _UNSTORABLE.search(value):
+        if _UNSTORABLE.search(value) and not _is_in_row(path):
             yield _text_error(value, path)
     elif isinstance(value, _BadNumber):
         yield FieldError(pointer_to(path), "number_out_of_range", "A number must be finite, an integer within 64 bits.")
@@ -142,6 +142,12 @@ def _offences(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[FieldErr
     elif isinstance(value, list):
         for position, child in enumerate(cast("list[Any]", value)):
             yield from _offences(child, (*path, position))
+
+
+def _is_in_row(path: tuple[str | int, ...]) -> bool:
+    """Whether a value is a field of a row in a list, as batches have them: their schemas refuse such text by themselves, and a
+    batch then loses one row and not all."""
+    return len(path) > 2 and isinstance(path[1], int)
 
 
 def _text_error(text: str, path: tuple[str | int, ...]) -> FieldError:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, SkipValidation, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from app.api.schemas.base import Answer, Date, ExternalId, FreeJson, Instant, Strict, WebAddress
+from app.api.schemas.base import Answer, Date, ExternalId, FreeJson, Instant, Strict, Text, WebAddress
 from app.models import Item
 from app.services import limits
 from app.services.items import ItemFields
@@ -34,7 +34,7 @@ def _once(values: list[str]) -> list[str]:
 
 # Plain text needs no check of its own: a body's strings have been through the strict reader, and a check in Python for
 # each of them is what a large batch would wait for.
-Label = Annotated[str, Field(min_length=1, max_length=limits.LONGEST_LABEL)]
+Label = Annotated[Text, Field(min_length=1, max_length=limits.LONGEST_LABEL)]
 Labels = Annotated[
     list[Label],
     Field(max_length=limits.MOST_LABELS, description="A value that is repeated is kept once."),
@@ -46,8 +46,8 @@ Count = Annotated[int, Field(ge=0, le=limits.MOST_VOTES)]
 class Person(Strict):
     """Somebody who took part."""
 
-    name: Annotated[str, Field(min_length=1, max_length=limits.LONGEST_NAME)]
-    role: Annotated[str, Field(min_length=1, max_length=limits.LONGEST_ROLE)] | None = Field(
+    name: Annotated[Text, Field(min_length=1, max_length=limits.LONGEST_NAME)]
+    role: Annotated[Text, Field(min_length=1, max_length=limits.LONGEST_ROLE)] | None = Field(
         default=None, examples=["director"]
     )
 
@@ -57,16 +57,16 @@ class ItemIn(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [SHAWSHANK]})
 
-    title: Annotated[str, Field(min_length=1, max_length=limits.LONGEST_TITLE)]
-    description: Annotated[str, Field(max_length=limits.LONGEST_DESCRIPTION)] | None = None
+    title: Annotated[Text, Field(min_length=1, max_length=limits.LONGEST_TITLE)]
+    description: Annotated[Text, Field(max_length=limits.LONGEST_DESCRIPTION)] | None = None
     categories: Labels = Field(default_factory=list[str])
     tags: Labels = Field(default_factory=list[str])
     people: list[Person] = Field(default_factory=list[Person], max_length=limits.MOST_PEOPLE)
     released_on: Date | None = None
     duration_minutes: Annotated[int, Field(ge=0, le=limits.LONGEST_DURATION_MINUTES)] | None = None
-    certificate: Annotated[str, Field(min_length=1, max_length=limits.LONGEST_CERTIFICATE)] | None = None
-    language: Annotated[str, Field(max_length=limits.LONGEST_LANGUAGE, pattern=limits.LANGUAGE_PATTERN)] | None = Field(
-        default=None, description="A BCP 47 tag.", examples=["en", "pt-BR"]
+    certificate: Annotated[Text, Field(min_length=1, max_length=limits.LONGEST_CERTIFICATE)] | None = None
+    language: Annotated[Text, Field(max_length=limits.LONGEST_LANGUAGE, pattern=limits.LANGUAGE_PATTERN)] | None = (
+        Field(default=None, description="A BCP 47 tag.", examples=["en", "pt-BR"])
     )
     image_url: WebAddress | None = None
     url: WebAddress | None = None
