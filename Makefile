@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime ## start everything on real ratings: Postgres, import, tr
 ##@ Develop
 .PHONY: test
 test: $(VENV)/.dev ## run all the tests, with coverage; ARGS="-k rating" narrows them
-	@exec $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --cov --cov-report=term:skip-covered $(ARGS)
+	@exec $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadgroup --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## check style, types and who imports whom

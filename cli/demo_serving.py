@@ -79,12 +79,12 @@ def is_ready(settings: Settings) -> bool:
 
 
 def hints(base: str, item_id: str, title: str) -> list[str]:
-    """What to print once the server answers: where it is and three commands, with an item that is there."""
+    """What to print once the server answers: three commands, with an item that is there, and last the page to open."""
     user, item = quote(USER, safe=""), quote(item_id, safe="")
     rating = json.dumps({"user_id": USER, "item_id": item_id, "value": 5}, ensure_ascii=False)
     return [
         "",
-        f"Medley is ready: {base}/docs shows every call. Ctrl-C stops it. Worth trying:",
+        f"Medley is ready: {base}/docs shows every call, {base}/ops how it does. Ctrl-C stops it. Worth trying:",
         "",
         "  # a list for somebody unknown; call it again after the rating below and compare",
         f"  curl {shlex.quote(f'{base}/v1/users/{user}/recommendations?limit=5')}",
@@ -92,6 +92,8 @@ def hints(base: str, item_id: str, title: str) -> list[str]:
         f"  curl {shlex.quote(f'{base}/v1/ratings')} -H 'content-type: application/json' -d {shlex.quote(rating)}",
         "  # more like it",
         f"  curl {shlex.quote(f'{base}/v1/items/{item}/similar?limit=5')}",
+        "",
+        f"See it work in a browser: {base}/",
         "",
     ]
 

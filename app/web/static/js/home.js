@@ -1,17 +1,18 @@
 // Home: the rows of one call, and below them everything else on one frozen list.
 
 import { api, Problem } from "./api.js";
+import { home } from "./composed.js";
 import { card, placeholders, update } from "./cards.js";
 import { h, plural } from "./dom.js";
 import { inWords, showRows } from "./flip.js";
-import { desk, isPlain, mixQuery } from "./mix.js";
+import { desk, dialQuery, filterQuery, mix } from "./mix.js";
 import { phrase, visitor } from "./visitor.js";
 
-const ROW = 18;
-const PAGE = 24;
+const ROW = 12;
+const PAGE = 18;
 
 export function homeView() {
-  const rows = h("div", { class: "rows", "aria-live": "off" }, emptyRow("For you"), emptyRow("More"));
+  const rows = h("div", { class: "rows", "aria-live": "off" }, emptyRow("For you", NOTES.for_you), emptyRow("More"));
   const hero = h("div", { class: "hero" }, h("p", { class: "eyebrow" }, visitor.name), h("h1", { tabindex: -1 }, visitor.taste.length ? `For somebody who likes ${phrase(visitor.taste)}` : "Your list, as of now"), h("p", { class: "hero-note" }, "Rate anything: the rows answer at once."));
   const endless = frozenList();
   let asked = null;
@@ -20,9 +21,14 @@ export function homeView() {
     asked?.abort();
     const mine = (asked = new AbortController());
     try {
-      const found = await api.home(visitor.id, { limit: ROW, explain: true, ...mixQuery() }, { signal: mine.signal });
-      const shown = rowsOf(found);
-      const change = showRows(rows, shown.length ? shown : []);
+      const query = { limit: ROW, explain: true, ...filterQuery() };
+      const turned = mix.diversity !== 0 || mix.popularity !== 0;
+      const [found, dialled] = await Promise.all([
+        home(visitor.id, query, { signal: mine.signal }),
+        turned && api.recommendations(visitor.id, { ...query, ...dialQuery() }, { signal: mine.signal }),
+      ]);
+      const shown = rowsOf(dialled ? withFirstRow(found, dialled) : found);
+      const change = showRows(rows, shown);
       if (!shown.length) rows.replaceChildren(h("p", { class: "nothing" }, "Nothing fits these filters."));
       introduce(hero, found);
       return { change, shown };
@@ -66,6 +72,14 @@ function rowsOf(found) {
     }));
 }
 
+/** Home with the first row as the dials make it; what it takes is left out below. */
+function withFirstRow(found, dialled) {
+  const taken = new Set(dialled.items.map((entry) => entry.item_id));
+  const [first, ...others] = found.rows;
+  const rest = others.map((row) => ({ ...row, items: row.items.filter((entry) => !taken.has(entry.item_id)) }));
+  return { ...found, rows: [{ ...first, items: dialled.items, recommendation_id: dialled.recommendation_id }, ...rest] };
+}
+
 const NOTES = {
   for_you: "Ranked by five signals, for your history up to this second",
   trending: "What people turned to lately",
@@ -81,7 +95,7 @@ function introduce(hero, found) {
   note.textContent = found.history_size ? `Made from ${history}. Rate anything: the rows answer at once.` : "Rate anything: the rows answer at once.";
 }
 
-const emptyRow = (title) => h("section", { class: "row", "aria-busy": "true" }, h("div", { class: "row-head" }, h("h2", {}, title), h("p", { class: "row-note" }, "\u00a0")), h("ul", { class: "row-list" }, placeholders(8)));
+const emptyRow = (title, note = "\u00a0") => h("section", { class: "row", "aria-busy": "true" }, h("div", { class: "row-head" }, h("h2", {}, title), h("p", { class: "row-note" }, note)), h("ul", { class: "row-list" }, placeholders(8)));
 
 /** Everything that the rows do not show, page by page on one frozen list: nothing repeats, whatever is rated meanwhile. */
 function frozenList() {
@@ -89,7 +103,7 @@ function frozenList() {
   const end = h("div", { class: "grid-end" });
   const again = h("button", { class: "button small", type: "button", hidden: true }, "Start over with what you said since");
   const element = h("section", { class: "endless", "aria-label": "All for you" }, h("div", { class: "row-head" }, h("h2", {}, "Keep going"), h("p", { class: "row-note" }, "One frozen list: scroll as far as you like, nothing comes twice"), again), grid, end);
-  let cursor = null, excluded = [], busy = false, generation = 0;
+  let cursor = null, asked = {}, excluded = [], busy = false, generation = 0;
   again.addEventListener("click", () => begin());
 
   async function more() {
@@ -97,10 +111,11 @@ function frozenList() {
     busy = true;
     const mine = generation;
     try {
-      const query = cursor ? { cursor } : { ...mixQuery(), exclude_item: excluded, explain: true, limit: PAGE };
-      const found = await api.recommendations(visitor.id, query);
+      // The same query with each cursor: it belongs to that list.
+      const found = await api.recommendations(visitor.id, { ...asked, cursor });
       if (mine !== generation) return;
       cursor = found.next_cursor ?? undefined;
+      watcher.unobserve(grid);
       grid.querySelectorAll(".card-empty").forEach((each) => each.remove());
       grid.append(...found.items.map((entry) => card({ ...entry, recommendation_id: found.recommendation_id })));
       end.textContent = cursor === undefined ? "That is all there is." : "";
@@ -117,17 +132,17 @@ function frozenList() {
 
   function begin() {
     generation += 1;
-    [cursor, busy] = [null, false];
+    [cursor, busy, asked] = [null, false, { ...filterQuery(), ...dialQuery(), exclude_item: excluded, explain: true, limit: PAGE }];
     again.hidden = true;
     grid.replaceChildren(...placeholders(12));
     end.textContent = "";
-    watcher.unobserve(end);
-    watcher.observe(end);
+    // The first page when its place comes near, the others when the end does.
+    for (const each of [grid, end]) (watcher.unobserve(each), watcher.observe(each));
   }
   return {
     element,
     restart(rows) {
-      excluded = isPlain() || rows.length ? rows.flatMap((row) => row.items.map((entry) => entry.item_id)) : [];
+      excluded = rows.flatMap((row) => row.items.map((entry) => entry.item_id));
       begin();
     },
     update() {

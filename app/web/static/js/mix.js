@@ -1,6 +1,6 @@
 // The desk: which genres, years and ratings, and the two dials. What it holds is what the lists are asked with.
 
-import { api } from "./api.js";
+import { categories as readCategories } from "./composed.js";
 import { h, later } from "./dom.js";
 
 const RATINGS = [["", "Any"], ["3", "3 and up"], ["3.5", "3.5 and up"], ["4", "4 and up"]];
@@ -10,21 +10,22 @@ const MOST_GENRES = 24;
 export const mix = structuredClone(NOTHING);
 export const isPlain = () => JSON.stringify(mix) === JSON.stringify(NOTHING);
 
-/** The query parameters that the desk stands for. */
-export function mixQuery() {
+/** Where the dials stand: personal lists take them. */
+export const dialQuery = () => ({ diversity: mix.diversity || "", popularity: mix.popularity || "" });
+
+/** The filters: every list takes them. */
+export function filterQuery() {
   const year = (value, day) => (/^\d{4}$/.test(value) ? `${value}-${day}` : "");
   return {
     category: mix.genres,
     released_from: year(mix.from, "01-01"),
     released_to: year(mix.to, "12-31"),
     min_rating: mix.rating,
-    diversity: mix.diversity || "",
-    popularity: mix.popularity || "",
   };
 }
 
 let categories = null;
-export const allCategories = async () => (categories ??= (await api.categories()).categories);
+export const allCategories = async () => (categories ??= (await readCategories()).categories);
 
 export function desk(onchange) {
   const soon = later(140, onchange);

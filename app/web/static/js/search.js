@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { card, placeholders } from "./cards.js";
 import { coverOf } from "./covers.js";
 import { h, icon, later, plural, yearOf } from "./dom.js";
-import { mixQuery } from "./mix.js";
+import { filterQuery } from "./mix.js";
 import { visitor } from "./visitor.js";
 
 const SHOWN = 7;
@@ -79,9 +79,8 @@ export function searchView(query) {
   const note = h("p", { class: "hero-note" }, "\u00a0");
   const element = h("div", { class: "search-page" }, h("div", { class: "hero small" }, h("p", { class: "eyebrow" }, "Search"), h("h1", { tabindex: -1 }, `“${q}”`), note), grid);
   async function load() {
-    const { diversity, popularity, ...filters } = mixQuery();
     try {
-      const found = await api.search({ q, limit: 48, ...asVisitor(), ...filters });
+      const found = await api.search({ q, limit: 48, ...asVisitor(), ...filterQuery() });
       note.textContent = found.items.length ? `${plural(found.items.length, "title")}${visitor.id ? ", those you would like first among what fits as well. Ask any of them why it is in your list, or why not." : ""}` : "Nothing like it. Try fewer letters.";
       grid.replaceChildren(...found.items.map((entry) => card({ ...entry, recommendation_id: found.recommendation_id })));
     } catch (error) {

@@ -1,6 +1,7 @@
 // Why this, and why not: a stacked bar of what each signal adds, the evidence, or what keeps an item out.
 
 import { api } from "./api.js";
+import { explanation } from "./composed.js";
 import { coverOf } from "./covers.js";
 import { h, openDialog } from "./dom.js";
 import { visitor } from "./visitor.js";
@@ -27,7 +28,7 @@ export async function openWhy(entry) {
   const body = h("div", { class: "why" }, h("p", { class: "soft" }, "Asking…"));
   openDialog(entry.item.title, body, { name: "why-dialog" });
   try {
-    body.replaceChildren(...explained(await api.explanation(visitor.id, entry.item_id)));
+    body.replaceChildren(...explained(await explanation(visitor.id, entry.item_id)));
   } catch (error) {
     body.replaceChildren(h("p", {}, error.message));
   }

@@ -8,7 +8,7 @@ import { gauge, parse, quantile, totals } from "./measures.js";
 import { keepPlotsTrue, makePlot } from "./plots.js";
 import { releasesPanel, runsPanel } from "./training.js";
 
-const LOOK_MS = 2000, SLOW_MS = 20000, KEPT = 150, HOURS = 24;
+const LOOK_MS = 2000, SLOW_MS = 10000, KEPT = 150, HOURS = 24;
 const number = (value, digits = 0) => (value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits }));
 const megabytes = (bytes) => `${number(bytes / 1e6)} MB`;
 
