@@ -42,7 +42,7 @@ EXPOSE 8000
 # Ready, not merely alive: with a release that is true whatever the database does.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['MEDLEY_PORT']}/health/ready\", timeout=4)"]
-# SIGTERM, the default, drains. MEDLEY_HOST is open to the container's network: the service refuses to start like that until it
-# is told by MEDLEY_ALLOW_UNAUTHENTICATED that something else keeps strangers out.
+# SIGTERM, the default, drains. MEDLEY_HOST is open to the container's network: the service refuses to start like that until there
+# is an API key (`keys ensure`, `keys create`), or MEDLEY_ALLOW_UNAUTHENTICATED says that something else keeps strangers out.
 ENTRYPOINT ["medley"]
 CMD ["serve"]

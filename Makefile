@@ -17,11 +17,12 @@ test: $(VENV)/.dev ## run all the tests, with coverage; ARGS="-k rating" narrows
 	@exec $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadgroup --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: lint
-lint: $(VENV)/.dev ## check style, types and who imports whom
+lint: $(VENV)/.dev ## check style, types, who imports whom, and docker-compose.yml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
 .PHONY: format
 format: $(VENV)/.dev ## rewrite the code in the one format, with the fixes that are safe
