@@ -12,7 +12,7 @@ from made_data import SMALL, checkerboard, made_snapshot
 from app.engine.collaborative import FoldIn
 from training.champion import changes_between, read_parameters
 from training.data import Snapshot
-from training.fit import Parameters
+from training.fit import Parameters, default_parameters
 from training.knobs import KNOBS, Knob
 from training.tuning import Budget, Search, Tuner, is_better
 
@@ -117,3 +117,8 @@ def test_parameters_of_another_version_are_told_apart() -> None:
     assert read_parameters(document | {"als": {"factors": "many"}}) is None
     del document["rating"]
     assert read_parameters(document) == Parameters()
+
+
+def test_few_ratings_hold_the_factors_back_less() -> None:
+    assert default_parameters(1_000_000) == Parameters()
+    assert changes_between(Parameters(), default_parameters(10_000)) == {"als.regularisation": (40.0, 10.0)}
