@@ -46,6 +46,7 @@ from app.services.breaker import CircuitBreaker
 from app.services.conversions import Conversions
 from app.services.history_guard import HistoryGuard
 from app.services.key_ring import KeyRing
+from app.services.limited_users import LimitedUsers
 from app.services.live_engine import LiveEngine
 from app.services.popular import can_read_popular
 from app.services.signing import open_signer
@@ -160,7 +161,10 @@ async def open_services(settings: Settings, meter: Metrics, stack: AsyncExitStac
     database = await stack.enter_async_context(db.open_database(url, settings))
     live = LiveEngine(database.sessions, settings.release_poll_seconds, artifacts=settings.artifacts)
     breaker = CircuitBreaker(settings.history_failures, settings.history_pause_ms / 1000)
+    limited = LimitedUsers(database.sessions, settings.release_poll_seconds, artifacts=settings.artifacts)
     await stack.enter_async_context(_watched(live))
+    await limited.look()
+    await stack.enter_async_context(_running(limited.watch(), "limited users"))
 
     async def has_ranking() -> bool:
         return live.serving is not None or await can_read_popular(database.sessions)
@@ -171,6 +175,7 @@ async def open_services(settings: Settings, meter: Metrics, stack: AsyncExitStac
         settings=settings,
         database=database,
         live=live,
+        limited=limited,
         histories=HistoryGuard(breaker, meter),
         metrics=meter,
         signer=signer,

@@ -14,6 +14,7 @@ from app.db import Database
 from app.models import ItemKey
 from app.services.conversions import Conversions
 from app.services.history_guard import HistoryGuard
+from app.services.limited_users import LimitedUsers
 from app.services.live_engine import LiveEngine
 from app.services.process_state import record_state
 from app.services.signing import Signer
@@ -49,6 +50,7 @@ class Services:
     settings: Settings
     database: Database
     live: LiveEngine
+    limited: LimitedUsers
     histories: HistoryGuard
     metrics: Metrics
     signer: Signer

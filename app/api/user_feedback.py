@@ -7,7 +7,7 @@ from app.api.deps import Services
 from app.config import Settings
 from app.engine.predicted_rating import RatingScale
 from app.errors import Unavailable
-from app.services.history import NO_FEEDBACK, UserFeedback, read_feedback
+from app.services.history import NO_FEEDBACK, UNREAD, UserFeedback, read_feedback
 from app.services.opinions import VOTE_SCALE
 
 
@@ -22,7 +22,8 @@ def vote_share_of(settings: Settings) -> float:
 
 
 async def read_user_feedback(services: Services, user_id: str, now: datetime) -> tuple[UserFeedback, tuple[str, ...]]:
-    """What the user has rated and done, and what was missing: without the database everybody is a newcomer."""
+    """What the user has rated, done and stated, and what was missing: without the database everybody is a newcomer, and who may
+    have hard limits is shown only what is safe for all."""
     try:
         database, settings = services.database, services.settings
         read = partial(
@@ -33,6 +34,11 @@ async def read_user_feedback(services: Services, user_id: str, now: datetime) ->
             kinds=settings.event_kinds,
             now=now,
         )
-        return await services.histories.run(read), ()
+        feedback = await services.histories.run(read)
     except Unavailable:
+        if services.limited.may_be_limited(user_id):
+            return UNREAD, ("database", "limits")
         return NO_FEEDBACK, ("database",)
+    if feedback.stated.preferences.limits:
+        services.limited.note(user_id)
+    return feedback, ()

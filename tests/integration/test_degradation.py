@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from serving import Server, children, eventually, is_running, running_server
@@ -158,6 +159,25 @@ def test_the_database_goes_and_comes_back(server: Server, backend: Backend) -> N
     # Refused means refused: what was answered by 503 is not there.
     assert server.get("/v1/users/user-000/ratings/comedy-01").json().get("value") != 2.5
     eventually(lambda: server.metric("medley_history_breaker_open") == 0)
+
+
+def test_who_has_limits_is_shown_only_what_is_safe_for_all_while_the_database_is_gone(
+    server: Server, backend: Backend
+) -> None:
+    safe = {"title": "For everybody", "categories": ["Comedy"], "safe_for_all": True}
+    assert httpx.put(f"{server.base}/v1/items/safe", json=safe, timeout=20).status_code in {200, 201}
+    preferences = f"{server.base}/v1/users/child/preferences"
+    limits = {"exclude_categories": ["Horror"]}
+    assert httpx.put(preferences, json={"limits": limits}, timeout=20).status_code == 200
+    assert len(server.recommend("child")["items"]) == 5
+    with backend.gone():
+        listed = server.recommend("child")
+        assert [item["item_id"] for item in listed["items"]] == ["safe"]
+        assert listed["degraded"] == ["database", "limits"]
+        serves_without_database(server, backend.release)
+    recovers(server)
+    assert httpx.delete(preferences, timeout=20).status_code == 204
+    eventually((backend.artifacts / "nobody-has-limits").exists)
 
 
 def test_a_lock_costs_no_reader_more_than_the_deadline_and_soon_nothing(server: Server, backend: Backend) -> None:

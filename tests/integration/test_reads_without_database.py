@@ -62,6 +62,7 @@ class Line:
 async def line(trained_settings: Settings) -> AsyncGenerator[Line]:
     assert trained_settings.database_url is not None
     url = make_url(trained_settings.database_url.get_secret_value())
+    trained_settings.artifacts.mkdir()  # where the release is remembered, for a start without the database
     opened = Line(url.host or "127.0.0.1", url.port or 5432)
     await opened.restore()
     yield opened
@@ -154,3 +155,51 @@ async def test_without_release_and_database_lists_are_empty_and_say_so(far: Serv
     for listed in (await timed(far, "fan"), await far.popular()):
         assert (listed["items"], listed["release"]) == ([], None)
         assert set(listed["degraded"]) == {"no_release", "database"}
+
+
+async def limit(service: Service, user: str, **limits: Any) -> None:
+    answer = await service.client.put(f"/v1/users/{user}/preferences", json={"limits": limits})
+    assert answer.status_code == 200, answer.text
+
+
+async def test_who_has_limits_is_shown_only_what_is_safe_for_all_while_they_cannot_be_read(
+    trained_settings: Settings, far: Service, line: Line, start_service: ServiceStarter
+) -> None:
+    await far.put_another("for everybody", "Comedy", safe_for_all=True)
+    await limit(far, "child", exclude_categories=["Horror"])
+    assert len(ids(await far.recommend("child", limit=50))) == 50
+    await line.cut()
+    for query in ({}, {"include_seen": "true"}, {"diversity": "0.5"}):
+        listed = await far.recommend("child", **query)
+        assert (ids(listed), listed["degraded"]) == (["for everybody"], ["database", "limits"])
+    assert (await far.recommend("child", category="Horror"))["items"] == []
+    other = await far.recommend("adult", limit=50)
+    assert (len(other["items"]), other["degraded"]) == (50, ["database"])
+
+    # Of a worker that starts now nobody knows what it might have been told: some may have limits.
+    async with start_service(far.settings) as late:
+        assert (await late.recommend("adult"))["degraded"] == ["database", "limits"]
+    await line.restore()
+    assert (await recovered(far, "child"))["items"]
+
+    # When nobody has any, neither worker holds anything back.
+    assert (await far.client.delete("/v1/users/child/preferences")).status_code == 204
+    await far.app.state.services.limited.look()
+    await line.cut()
+    async with start_service(far.settings) as late:
+        for service in (far, late):
+            listed = await service.recommend("child", limit=50)
+            assert (len(listed["items"]), listed["degraded"]) == (50, ["database"])
+
+
+async def test_limits_set_elsewhere_are_heard_of(service: Service, trained_settings: Settings) -> None:
+    limited = service.app.state.services.limited
+    with psycopg.connect(service.database_url) as late:  # begun before the look, committed after it
+        late.execute("INSERT INTO users (id) VALUES ('child'), ('free')")
+        late.execute(
+            "INSERT INTO user_wishes (user_key, limited) SELECT key, id = 'child' FROM users WHERE id IN ('child', 'free')"
+        )
+        await limited.look()
+        assert not limited.may_be_limited("child")
+    await limited.look()
+    assert (limited.may_be_limited("child"), limited.may_be_limited("free")) == (True, False)

@@ -1,13 +1,14 @@
 """What users state themselves, over HTTP: preferences with hard limits, and suppressions."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import Path, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.access import requires
-from app.api.deps import NowDep, SessionDep
+from app.api.deps import AfterCommitDep, NowDep, ServicesDep, SessionDep
 from app.api.errors import in_path
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
@@ -36,14 +37,25 @@ async def get_preferences(user_id: UserIdPath, session: SessionDep, response: Re
 
 @router.put("/users/{user_id}/preferences", operation_id="put_preferences", summary="Store a user's preferences")
 @requires("write", users=True)
-async def put_preferences(user_id: UserIdPath, body: PreferencesIn, session: SessionDep, now: NowDep) -> PreferencesOut:
+async def put_preferences(
+    user_id: UserIdPath,
+    body: PreferencesIn,
+    session: SessionDep,
+    now: NowDep,
+    services: ServicesDep,
+    after_commit: AfterCommitDep,
+) -> PreferencesOut:
     """Replace what the user has stated; the very next list heeds it. The user is created if need be.
 
     Tastes are soft: without a history the list is made from them (`fallback` says `preferences`), and they count for less with
     each rating and event, for nothing from the 30th on. Liked and disliked items are not shown again unless with
     `include_seen`. Limits are hard: no personal list ever breaks them, and where they cannot be read, only items marked
     `safe_for_all` are shown to a user who may have any."""
-    return PreferencesOut.of(await wishes.put_preferences(session, user_id, body.as_preferences(), now=now))
+    preferences = body.as_preferences()
+    stored = await wishes.put_preferences(session, user_id, preferences, now=now)
+    if preferences.limits:
+        after_commit.add(partial(services.limited.hear, user_id))
+    return PreferencesOut.of(stored)
 
 
 @router.delete(

@@ -150,7 +150,10 @@ class RankedList(Answer):
     fallback: Literal["popularity", "preferences"] | None = Field(
         description="What stood in for a user without a history: what they have stated to like, or what is popular."
     )
-    degraded: list[Literal["no_release", "database"]] = Field(description="What was missing when the list was made.")
+    degraded: list[Literal["no_release", "database", "limits"]] = Field(
+        description="What was missing when the list was made. `limits`: the user may have hard limits, which could not be "
+        "read, so that only items marked `safe_for_all` are shown."
+    )
 
 
 class HistoryEntry(Strict):

@@ -54,4 +54,4 @@ class PredictionsOut(Answer):
     ratings_used: int = Field(description="How many of the user's ratings were taken into account.")
     release: str | None = Field(description="The release that predicted; null without one.")
     as_of: datetime = Field(description="When the user's ratings were read.")
-    degraded: list[Literal["no_release", "database"]] = Field(description="What was missing.")
+    degraded: list[Literal["no_release", "database", "limits"]] = Field(description="What was missing.")
