@@ -38,6 +38,7 @@ from app.api.routes import (
     search,
     service_metrics,
     training_runs,
+    users,
     wishes,
 )
 from app.api.routing import CanonicalPath
@@ -75,6 +76,7 @@ ROUTERS = (
     explanation.router,
     predictions.router,
     items.router,
+    users.router,
     wishes.router,
     health.router,
     training_runs.router,

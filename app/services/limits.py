@@ -28,6 +28,7 @@ MOST_VOTES = 2**53
 LARGEST_VOTE_MEAN = 1e6
 FREE_JSON_BYTES = 65_536
 FREE_JSON_DEPTH = 8
+USER_ATTRIBUTES_BYTES = 8_192
 FREE_JSON_NUMBER = 10**18
 LONGEST_KIND = 64
 LONGEST_RECOMMENDATION_ID = 1024
@@ -111,6 +112,14 @@ def refuse_people(people: Sequence[Mapping[str, str]]) -> Refusal | None:
         if refusal is not None:
             return refusal
     return None
+
+
+def refuse_user_attributes(value: Mapping[str, Any]) -> Refusal | None:
+    """Attributes of a user that are no good free JSON, or longer than what is read with each list can be."""
+    refusal = refuse_free_json(value)
+    if refusal is None and len(orjson.dumps(value)) > USER_ATTRIBUTES_BYTES:
+        return Refusal("too_long", f"Must not take more than {USER_ATTRIBUTES_BYTES} bytes as JSON")
+    return refusal
 
 
 def refuse_free_json(value: Mapping[str, Any]) -> Refusal | None:

@@ -48,7 +48,7 @@ async def put_preferences(
 ) -> StoredPreferences:
     """Replace what a user has stated. InvalidInput for an item that is not in the catalogue."""
     await _require_items(session, preferences)
-    user_key = await lock_or_create_user(session, user_id)
+    user_key, _ = await lock_or_create_user(session, user_id)
     await _write(
         session,
         user_key,
@@ -87,7 +87,7 @@ async def put_suppression(
         error = FieldError("/expires_at", "in_the_past", "A suppression must end later than now.")
         raise InvalidInput("The suppression cannot be accepted.", code=error.code, errors=[error])
     name = await _name_of(session, subject)
-    user_key = await lock_or_create_user(session, user_id)
+    user_key, _ = await lock_or_create_user(session, user_id)
     stored = select(UserWishes.suppressions).where(UserWishes.user_key == user_key)
     suppressions = _alive((await session.execute(stored)).scalar_one_or_none() or {}, now)
     suppressions[name] = None if expires_at is None else expires_at.timestamp()
@@ -124,10 +124,10 @@ async def list_suppressions(session: AsyncSession, user_id: str, *, now: datetim
     return sorted(suppressions, key=lambda each: (each.subject.category or "", each.subject.item_id or ""))
 
 
-async def lock_or_create_user(session: AsyncSession, user_id: str) -> int:
-    """The key of a user whom nobody else writes to or erases before the transaction ends."""
-    users, _ = await run_merge(session, lock_or_create_users({user_id}))
-    return users[user_id]
+async def lock_or_create_user(session: AsyncSession, user_id: str) -> tuple[int, bool]:
+    """The key of a user whom nobody else writes to or erases before the transaction ends, and whether they are new."""
+    users, new = await run_merge(session, lock_or_create_users({user_id}))
+    return users[user_id], bool(new)
 
 
 async def lock_user(session: AsyncSession, user_id: str) -> int | None:

@@ -17,10 +17,11 @@ from app.api.schemas.lists import HistoryIn, RankedList
 from app.api.user_feedback import read_user_feedback, scale_of, vote_share_of
 from app.event_kinds import EventKinds
 from app.services.frozen_lists import Page
-from app.services.history import NO_FEEDBACK, UserFeedback, know_user
+from app.services.history import NO_FEEDBACK, UserFeedback, know_user, with_stated
 from app.services.popular import popular_or_nothing
 from app.services.predictions import with_predictions
 from app.services.recommendations import ItemList, ListRequest, recommend
+from app.services.stated import Stated
 
 router = Router(prefix="/v1", tags=["Recommendations"])
 UserIdPath = Annotated[ExternalId, Path(examples=["42"])]
@@ -68,17 +69,18 @@ async def recommend_for_history(
     request: PersonalListQuery,
 ) -> Response:
     """What a user with this history would get. Of several ratings of one item the newest counts, a rating counts before all
-    events of its item, of several events the one with the greatest weight, and unknown items are passed over."""
+    events of its item, of several events the one with the greatest weight, and unknown items are passed over. `preferences`
+    do what stored ones do: tastes make a list for a visitor without a history, and hard limits are never broken."""
     now = services.now()
     check_history(body, services.settings)
     call = ListCall(services, "history", request, now)
     page = call.page()
-    serving = services.live.serving
+    serving, stated = services.live.serving, Stated(body.preferences.as_preferences())
     if serving is None:
         wishes = _without_posted(request, body, services.settings.event_kinds)
-        return await _without_release(replace(call, request=wishes), page)
+        return await _without_release(replace(call, request=wishes), page, replace(NO_FEEDBACK, stated=stated))
     mean, kinds = serving.configuration.overall_mean, services.settings.event_kinds
-    user = posted_user(body, serving.catalogue, mean, kinds, now)
+    user = with_stated(posted_user(body, serving.catalogue, mean, kinds, now), stated, serving.catalogue)
     with services.metrics.ranking():
         listed = recommend(serving, user, request, now=now, page=page)
         if request.explain:

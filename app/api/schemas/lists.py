@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from app.api.schemas.base import Answer, ExternalId, Instant, Strict, Text
 from app.api.schemas.events import EXAMPLE_RECOMMENDATION_ID
 from app.api.schemas.items import PersonOut
+from app.api.schemas.wishes import PreferencesIn
 from app.engine.signals import SignalName
 from app.services.reasons import Reason
 from app.services.recommendations import ItemList, ListedItem
@@ -182,6 +183,10 @@ class HistoryIn(Strict):
     )
 
     history: list[HistoryEntry] = Field(max_length=MAX_HISTORY)
+    preferences: PreferencesIn = Field(
+        default=PreferencesIn(),
+        description="What the visitor has stated to like or not, and hard limits; nothing is stored.",
+    )
 
 
 def render_list(

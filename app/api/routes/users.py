@@ -1,0 +1,67 @@
+"""Users over HTTP: what is known of one, their attributes, their neighbours, and erasure."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Response
+
+from app.api.deps import SessionDep, SettingsDep
+from app.api.routing import Router
+from app.api.schemas.base import ExternalId
+from app.api.schemas.query import Limit
+from app.api.schemas.users import NeighbourList, NeighbourOut, UserIn, UserOut, UserPatch, WrittenUser
+from app.services import users
+from app.services.neighbours import list_neighbours
+
+router = Router(prefix="/v1", tags=["Users"])
+UserIdPath = Annotated[ExternalId, Path(examples=["42"])]
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such user."}}
+_CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenUser, "description": "The user is new."}}
+
+
+@router.get("/users/{user_id}", operation_id="get_user", summary="Get one user", responses=_NOT_FOUND)
+async def get_user(user_id: UserIdPath, session: SessionDep, response: Response) -> UserOut:
+    """What is known of the user. There is a user as soon as anything was written of one."""
+    response.headers["Cache-Control"] = "no-store"
+    return UserOut.of(await users.get_user(session, user_id))
+
+
+@router.put("/users/{user_id}", operation_id="put_user", summary="Store a user's attributes", responses=_CREATED)
+async def put_user(user_id: UserIdPath, body: UserIn, session: SessionDep, response: Response) -> WrittenUser:
+    """Replace the attributes of the user, who is created if need be."""
+    attributes, created = await users.put_attributes(session, user_id, body.attributes)
+    return _written(user_id, attributes, response, created=created)
+
+
+@router.patch("/users/{user_id}", operation_id="patch_user", summary="Change a user's attributes", responses=_CREATED)
+async def patch_user(user_id: UserIdPath, body: UserPatch, session: SessionDep, response: Response) -> WrittenUser:
+    """Change the attributes that are named: null takes one away, the others stay. The user is created if need be."""
+    attributes, created = await users.patch_attributes(session, user_id, body.attributes)
+    return _written(user_id, attributes, response, created=created)
+
+
+@router.delete("/users/{user_id}", operation_id="erase_user", summary="Erase a user", status_code=204)
+async def erase_user(user_id: UserIdPath, session: SessionDep) -> None:
+    """Erase everything held on the user: ratings, events, preferences, suppressions, attributes. Nothing happens for an unknown
+    user. What the release has learned from them goes with the next training; no release says who taught it."""
+    await users.erase_user(session, user_id)
+
+
+@router.get("/users/{user_id}/neighbours", operation_id="list_neighbours", summary="List users like a user")
+async def get_neighbours(
+    user_id: UserIdPath,
+    session: SessionDep,
+    settings: SettingsDep,
+    response: Response,
+    limit: Annotated[Limit, Query()] = 20,
+) -> NeighbourList:
+    """Users who have rated the same rare items alike: the rarer an item, the more it counts. For your backend, not for apps: it
+    names other people. Empty for a user without ratings, and for an unknown one."""
+    response.headers["Cache-Control"] = "no-store"
+    scale = settings.rating_max - settings.rating_min
+    found = await list_neighbours(session, user_id, limit=limit, scale=scale)
+    return NeighbourList(neighbours=[NeighbourOut.model_validate(each) for each in found])
+
+
+def _written(user_id: str, attributes: dict[str, Any], response: Response, *, created: bool) -> WrittenUser:
+    response.status_code = 201 if created else 200
+    return WrittenUser(outcome="created" if created else "updated", user_id=user_id, attributes=attributes)
