@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 
+from app.api.access import requires
 from app.api.deps import SessionDep, SettingsDep
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
@@ -47,6 +48,7 @@ async def erase_user(user_id: UserIdPath, session: SessionDep) -> None:
 
 
 @router.get("/users/{user_id}/neighbours", operation_id="list_neighbours", summary="List users like a user")
+@requires("read")
 async def get_neighbours(
     user_id: UserIdPath,
     session: SessionDep,
