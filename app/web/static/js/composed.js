@@ -27,9 +27,3 @@ export async function categories() {
   for (const { item } of items) for (const each of item.categories) counts.set(each, (counts.get(each) ?? 0) + 1);
   return { categories: [...counts].sort((one, other) => other[1] - one[1]).map(([category, count]) => ({ category, count })) };
 }
-
-export async function explanation(user, item) {
-  const { items } = await get(at("users", user, "recommendations"), { limit: 100, explain: true });
-  const found = items.find((each) => each.item_id === item);
-  return found ?? { rank: null, hidden_by: [{ kind: "outranked", text: "It is not among the first hundred" }], contributions: {}, reasons: [] };
-}

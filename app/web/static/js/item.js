@@ -1,7 +1,6 @@
 // One item: what is known of it, how many stars you would give, why it is in your list or not, and what is like it.
 
 import { api } from "./api.js";
-import { explanation } from "./composed.js";
 import { placeholders, card } from "./cards.js";
 import { coverOf } from "./covers.js";
 import { h, icon, plural, stars, yearOf } from "./dom.js";
@@ -37,9 +36,9 @@ export function itemView(id) {
     if (visitor.id) await explain();
   }
   async function explain() {
-    const found = await explanation(visitor.id, id).catch((error) => ({ problem: error.message }));
+    const found = await api.explanation(visitor.id, id).catch((error) => ({ problem: error.message }));
     const inside = found.problem ? [h("p", { class: "soft" }, found.problem)] : explained(found);
-    standing.replaceChildren(h("h2", {}, found.hidden_by?.length ? "Why not?" : "Why?"), ...inside);
+    standing.replaceChildren(h("h2", {}, found.obstacles?.length ? "Why not?" : "Why?"), ...inside);
   }
   async function refresh() {
     if (item) await draw();

@@ -1,7 +1,6 @@
 // Why this, and why not: a stacked bar of what each signal adds, the evidence, or what keeps an item out.
 
 import { api } from "./api.js";
-import { explanation } from "./composed.js";
 import { coverOf } from "./covers.js";
 import { h, openDialog } from "./dom.js";
 import { visitor } from "./visitor.js";
@@ -12,23 +11,13 @@ const SIGNALS = {
   next_item: ["Next", "what tends to come after what you took last"],
   content: ["Content", "genres, people and words in common"],
   popularity: ["Popularity", "what everybody takes and likes"],
+  preferences: ["Preferences", "what you said you like"],
 };
-const KEPT_OUT = {
-  seen: "You have seen it",
-  rated: "You have rated it",
-  hidden: "It is hidden in the catalogue",
-  filtered: "A filter leaves it out",
-  suppressed: "You asked not to see it",
-  dismissed: "You said it is not for you",
-  hard_limit: "One of your limits leaves it out",
-  outranked: "Others come first",
-};
-
 export async function openWhy(entry) {
   const body = h("div", { class: "why" }, h("p", { class: "soft" }, "Asking…"));
   openDialog(entry.item.title, body, { name: "why-dialog" });
   try {
-    body.replaceChildren(...explained(await explanation(visitor.id, entry.item_id)));
+    body.replaceChildren(...explained(await api.explanation(visitor.id, entry.item_id)));
   } catch (error) {
     body.replaceChildren(h("p", {}, error.message));
   }
@@ -39,10 +28,11 @@ export function explained(found) {
   return [verdict(found), contributionBar(found.contributions ?? {}, found.score), evidence(found.reasons ?? [])].flat();
 }
 
-function verdict(found) {
-  const kept = (found.hidden_by ?? []).map(({ kind, text }) => h("li", {}, h("strong", {}, text ?? KEPT_OUT[kind] ?? kind)));
-  if (kept.length) return h("div", { class: "verdict out" }, h("p", {}, "Not in your list:"), h("ul", {}, kept));
-  return h("div", { class: "verdict" }, h("p", { class: "verdict-rank display" }, `No. ${found.rank?.toLocaleString("en") ?? "–"}`), h("p", {}, "in your list right now"));
+function verdict({ obstacles, rank, list_rank: listed, out_of: all }) {
+  const kept = obstacles.map(({ text }) => h("li", {}, h("strong", {}, text)));
+  if (kept.length) return h("div", { class: "verdict out" }, h("p", {}, "Not at the top of your list:"), h("ul", {}, kept));
+  const place = listed ?? rank;
+  return h("div", { class: "verdict" }, h("p", { class: "verdict-rank display" }, `No. ${place?.toLocaleString("en") ?? "–"}`), h("p", {}, all ? `of ${all.toLocaleString("en")} in your list right now` : "in your list right now"));
 }
 
 export function contributionBar(contributions, score) {
