@@ -11,9 +11,9 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engine.arrays import BoolArray, DoubleArray, RowArray
+from app.engine.arrays import BoolArray, DoubleArray, FloatArray, RowArray
 from app.services.cards import CardField, pick_fields
-from app.services.catalogue_columns import ReleaseColumns
+from app.services.catalogue_columns import PERIOD_DAYS, ReleaseColumns
 from app.services.catalogue_item import UNDATED, UNTIMED, CatalogueItem, Facet, days_of
 from app.services.catalogue_overlay import Overlay
 from app.services.filters import Filters
@@ -158,6 +158,32 @@ class Catalogue:
         """A column of :data:`~app.services.catalogue_item.NUMBERS`, ``(n_rows,)``; not to be written to."""
         own = self._release.numbers[name]
         return self._whole(name, lambda: np.concatenate([own, self._overlay.numbers(name)]), own)
+
+    def taken(self, days: float) -> FloatArray:
+        """How much each item was taken in one of :data:`~app.services.catalogue_columns.PERIOD_DAYS`, ``(n_rows,)``, up to the
+        newest feedback of the release."""
+        own = self._release.taken[list(PERIOD_DAYS.values()).index(days)]
+        return self._whole(f"taken {days}", lambda: self._lent(own), own)
+
+    def in_category(self, category: str) -> BoolArray:
+        """Which items are in a category, a new array of shape ``(n_rows,)``."""
+        mask = np.zeros(self.n_rows, np.bool_)
+        self._mark(mask, "categories", [category], to=True)
+        return mask
+
+    def category_counts(self, now: datetime) -> dict[str, int]:
+        """How many items of each category may be shown at this time; categories without any are left out."""
+        shown, release = self.shown(now), self._release
+        index = release.labels["categories"]
+        before = np.concatenate([[0], np.cumsum(shown[index.rows])])
+        counts = {
+            name.decode(): int(before[end] - before[start])
+            for name, start, end in zip(index.names, index.starts, index.starts[1:], strict=False)
+        }
+        for category, places in self._overlay.labels["categories"].items():
+            late = sum(bool(shown[release.n_rows + place]) for place in places)
+            counts[category] = counts.get(category, 0) + late
+        return {category: count for category, count in counts.items() if count}
 
     @property
     def rating_counts(self) -> RowArray:

@@ -61,6 +61,26 @@ async def can_read_popular(sessions: async_sessionmaker[AsyncSession]) -> bool:
     return True
 
 
+async def count_categories(sessions: async_sessionmaker[AsyncSession], *, now: dt.datetime) -> dict[str, int]:
+    """How many items of each category may be shown; none when the database cannot be read."""
+    category = func.unnest(Item.categories).label("category")
+    labels = select(Item.key, category).where(*shown_conditions(now)).subquery()
+    statement = select(labels.c.category, func.count(labels.c.key.distinct()).label("items")).group_by(
+        labels.c.category
+    )
+
+    async def read() -> dict[str, int]:
+        async with sessions() as session:
+            rows = (await session.execute(statement)).all()
+            return {row.category: row.items for row in rows}
+
+    try:
+        return await run_within(DEADLINE_SECONDS, read())
+    except (SQLAlchemyError, TimeoutError) as error:
+        _log.warning("categories.database_failed", error=type(error).__name__)
+        return {}
+
+
 async def _touch(sessions: async_sessionmaker[AsyncSession]) -> None:
     async with sessions() as session:
         await session.execute(select(Item.key).limit(1))

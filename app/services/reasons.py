@@ -33,6 +33,8 @@ class Reason:
         "related_to_history",
         "popular",
         "similar_to",
+        "trending",
+        "newest",
     ]
     text: str
     item_id: str | None = None

@@ -13,7 +13,7 @@ from app.errors import NotFound
 from app.services.cards import CardField
 from app.services.catalogue import Catalogue, Filters
 from app.services.frozen_lists import MOST_DIVERSE, MOST_ITEMS, Page, order_diversely, rows_left
-from app.services.history import NOBODY, KnownUser
+from app.services.history import KnownUser
 from app.services.live_engine import Serving
 from app.services.personal import Fallback, PersonalScores, allowed_rows, score_for
 from app.services.reasons import Reason, reasons_of, similar_to
@@ -82,17 +82,11 @@ def recommend(
     allowed = allowed_rows(serving.catalogue, user, request.filters, now, include_seen=with_seen)
     scores = score_for(serving, user, signals=request.signals, popularity=request.popularity)
     return replace(
-        _cut(serving, user, scores, allowed, request, now, page),
+        cut_list(serving, user, scores, allowed, request, now, page),
         history_size=user.history_size,
         fallback=scores.fallback_for(user),
         degraded=degraded,
     )
-
-
-def list_popular(serving: Serving, request: ListRequest, *, now: datetime, page: Page | None = None) -> ItemList:
-    """What is popular with everybody."""
-    allowed = serving.catalogue.allowed(request.filters, now)
-    return _cut(serving, NOBODY, score_for(serving, NOBODY), allowed, request, now, page)
 
 
 def list_similar(
@@ -109,7 +103,7 @@ def list_similar(
     if page is None and not (scores > 0).any():
         rows = NO_ROWS
     shown = rows[: request.limit]
-    items = _plain(catalogue, shown, scores[shown], request.fields)
+    items = show_items(catalogue, shown, scores[shown], request.fields)
     if request.explain:
         parts = serving.engine.similarity.parts(row, by)
         reasons = [similar_to(catalogue, row)]
@@ -117,10 +111,10 @@ def list_similar(
             replace(item, reasons=reasons, contributions={name: float(part[place]) for name, part in parts.items()})
             for item, place in zip(items, shown.tolist(), strict=True)
         ]
-    return _page_of(serving, items, rows, request, now, page)
+    return page_of(serving, items, rows, request, now, page)
 
 
-def _cut(
+def cut_list(
     serving: Serving,
     user: KnownUser,
     scores: PersonalScores,
@@ -133,7 +127,7 @@ def _cut(
     total = scores.scores.total
     rows = rows_left(page, serving.catalogue, allowed) if page else rank_allowed(serving, total, allowed, request)
     ranking = scores.at(rows[: request.limit], explain=request.explain)
-    return _page_of(serving, _listed(serving, ranking, user, request, scores.tastes), rows, request, now, page)
+    return page_of(serving, explained_items(serving, ranking, user, request, scores.tastes), rows, request, now, page)
 
 
 def rank_allowed(serving: Serving, scores: FloatArray, allowed: BoolArray, request: ListRequest) -> RowArray:
@@ -144,7 +138,7 @@ def rank_allowed(serving: Serving, scores: FloatArray, allowed: BoolArray, reque
     return order_diversely(serving.engine.similarity, best, scores[best], request.diversity)
 
 
-def _page_of(
+def page_of(
     serving: Serving,
     items: Sequence[ListedItem],
     rows: RowArray,
@@ -162,11 +156,12 @@ def _page_of(
     )
 
 
-def _listed(
+def explained_items(
     serving: Serving, ranking: Ranking, user: KnownUser, request: ListRequest, tastes: TasteScores | None
 ) -> list[ListedItem]:
+    """The items of a ranking, with what explains them if that is asked for."""
     catalogue = serving.catalogue
-    listed = _plain(catalogue, ranking.rows, ranking.scores, request.fields)
+    listed = show_items(catalogue, ranking.rows, ranking.scores, request.fields)
     if not request.explain:
         return listed
     reasons = reasons_of(ranking, user, catalogue, tastes)
@@ -180,7 +175,7 @@ def _listed(
     ]
 
 
-def _plain(
+def show_items(
     catalogue: Catalogue, rows: RowArray, scores: FloatArray, fields: Sequence[CardField] | None
 ) -> list[ListedItem]:
     """The items without a word of explanation."""

@@ -1,7 +1,8 @@
-"""Lists that are the same for everybody: what is popular, what is like an item."""
+"""Lists that are the same for everybody: what is popular, on the rise or new, what is like an item."""
 
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Path, Query, Response
 
 from app.api.conditional import EACH_TIME, with_etag
@@ -9,13 +10,17 @@ from app.api.deps import NowDep, ServicesDep
 from app.api.list_pages import ListCall
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
+from app.api.schemas.home import Categories
 from app.api.schemas.list_query import ListQuery
 from app.api.schemas.lists import RankedList
+from app.api.schemas.query import CategoryLimit
 from app.api.user_feedback import vote_share_of
 from app.engine.similarity import Likeness
 from app.errors import Unavailable
-from app.services.popular import popular_or_nothing
-from app.services.recommendations import list_popular, list_similar
+from app.services.charts import Period, TrendingPeriod, list_latest, list_popular, list_trending
+from app.services.frozen_lists import Page
+from app.services.popular import count_categories, popular_or_nothing
+from app.services.recommendations import ItemList, list_similar
 
 router = Router(prefix="/v1", tags=["Recommendations"])
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such item."}}
@@ -23,16 +28,70 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no
 
 @router.get("/popular", operation_id="get_popular", summary="List what is popular", response_model=RankedList)
 @with_etag(*EACH_TIME)
-async def get_popular(services: ServicesDep, now: NowDep, request: ListQuery) -> Response:
-    """What is taken and liked most by everybody."""
-    call = ListCall(services, "popular", request, now)
+async def get_popular(
+    services: ServicesDep,
+    now: NowDep,
+    request: ListQuery,
+    period: Annotated[
+        Period, Query(description="Over all time, fading, or of a period up to the newest feedback of the release.")
+    ] = "all",
+) -> Response:
+    """What is taken and liked most by everybody, or in a category; of a period, what was taken most in it."""
+    call = ListCall(services, "popular", request, now, period)
     page, serving = call.page(), services.live.serving
     if serving is None:
-        share = vote_share_of(services.settings)
-        listed = await popular_or_nothing(services.database.sessions, request, now=now, vote_share=share, page=page)
+        return call.answer(await _without_release(call, page), page)
+    return call.answer(list_popular(serving, request, period, now=now, page=page), page)
+
+
+@router.get("/trending", operation_id="get_trending", summary="List what is on the rise", response_model=RankedList)
+@with_etag(*EACH_TIME)
+async def get_trending(
+    services: ServicesDep,
+    now: NowDep,
+    request: ListQuery,
+    period: Annotated[TrendingPeriod, Query(description="Compared with the week, month or year before it.")] = "week",
+) -> Response:
+    """What is taken more often of late than the longer run lets expect, the most surprising first. The period ends with the
+    newest feedback of the release. Before the first release, what is popular."""
+    call = ListCall(services, "trending", request, now, period)
+    page, serving = call.page(), services.live.serving
+    if serving is None:
+        return call.answer(await _without_release(call, page), page)
+    return call.answer(list_trending(serving, request, period, now=now, page=page), page)
+
+
+@router.get("/latest", operation_id="get_latest", summary="List what is new", response_model=RankedList)
+@with_etag(*EACH_TIME)
+async def get_latest(services: ServicesDep, now: NowDep, request: ListQuery) -> Response:
+    """The latest releases first, then what has no date by when it was added. What is still to be released is left out. Before the
+    first release, what is popular."""
+    call = ListCall(services, "latest", request, now)
+    page, serving = call.page(), services.live.serving
+    if serving is None:
+        return call.answer(await _without_release(call, page), page)
+    return call.answer(list_latest(serving, request, now=now, page=page), page)
+
+
+async def _without_release(call: ListCall, page: Page | None) -> ItemList:
+    services = call.services
+    share = vote_share_of(services.settings)
+    return await popular_or_nothing(services.database.sessions, call.request, now=call.now, vote_share=share, page=page)
+
+
+@router.get("/categories", operation_id="list_categories", summary="List the categories", response_model=Categories)
+async def list_categories(
+    services: ServicesDep, now: NowDep, limit: Annotated[CategoryLimit, Query()] = 100
+) -> Response:
+    """The categories and how many items of each may be shown, the largest first."""
+    serving = services.live.serving
+    if serving is None:
+        counts = await count_categories(services.database.sessions, now=now)
     else:
-        listed = list_popular(serving, request, now=now, page=page)
-    return call.answer(listed, page)
+        counts = serving.catalogue.category_counts(now)
+    largest = sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:limit]
+    body = {"categories": [{"category": category, "items": count} for category, count in largest]}
+    return Response(orjson.dumps(body), media_type="application/json")
 
 
 @router.get(

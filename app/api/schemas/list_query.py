@@ -204,5 +204,19 @@ def _request(presentation: _Presentation, wishes: ListRequest) -> ListRequest:
     )
 
 
+async def _read_home_wishes(
+    filters: FiltersQuery,
+    limit: LimitQuery = 20,
+    include_seen: Annotated[QueryFlag, Query(description="Also what the user has seen already.")] = False,
+    explain: ExplainQuery = False,
+    fields: FieldsQuery = [],
+) -> ListRequest:
+    return _request(
+        _Presentation(limit, None, explain, tuple(dict.fromkeys(fields)) or None),
+        ListRequest(filters=filters, include_seen=include_seen),
+    )
+
+
+HomeQuery = Annotated[ListRequest, Depends(_read_home_wishes)]
 ListQuery = Annotated[ListRequest, Depends(_read_wishes)]
 PersonalListQuery = Annotated[ListRequest, Depends(_read_personal_wishes)]

@@ -1,5 +1,6 @@
 """Ranked lists as they are asked for and answered."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
@@ -97,6 +98,8 @@ class ReasonOut(Answer):
         "related_to_history",
         "popular",
         "similar_to",
+        "trending",
+        "newest",
     ]
     item_id: str | None = Field(
         description="The item that the user rated, did something with or has stated to like, or that this one is like."
@@ -196,7 +199,7 @@ def render_list(
     return orjson.dumps(
         {
             "recommendation_id": recommendation_id,
-            "items": [_ranked(item, rank) for rank, item in enumerate(listed.items, listed.rank)],
+            "items": render_items(listed.items, listed.rank),
             "next_cursor": next_cursor,
             "release": listed.release,
             "generated_at": generated_at.astimezone(UTC),
@@ -207,6 +210,11 @@ def render_list(
         },
         option=orjson.OPT_UTC_Z,
     )
+
+
+def render_items(items: Sequence[ListedItem], first_rank: int = 1) -> list[dict[str, Any]]:
+    """The items of a list as they are written into JSON, the first with this rank."""
+    return [_ranked(item, rank) for rank, item in enumerate(items, first_rank)]
 
 
 def _ranked(item: ListedItem, rank: int) -> dict[str, Any]:
