@@ -35,8 +35,8 @@ class ListCall:
         signer = self.services.signer
         made = page.recommendation_id if page else make_recommendation_id(signer, self.kind, listed.release, self.now)
         cursor = seal_page(signer, made, self._asked(), listed.rank + len(listed.items), listed.following)
-        # What a page is made of may not be kept by anybody: it is of one moment, and often of one person.
-        headers = {"Cache-Control": "no-store"}
+        # A list of one person may not be kept by anybody; the others say themselves how they may be.
+        headers = {"Cache-Control": "no-store"} if self.kind in {"recommendations", "history"} else None
         return Response(render_list(listed, made, self.now, cursor), headers=headers, media_type="application/json")
 
     def _asked(self) -> bytes:

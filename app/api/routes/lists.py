@@ -80,6 +80,7 @@ async def _without_release(call: ListCall, page: Page | None) -> ItemList:
 
 
 @router.get("/categories", operation_id="list_categories", summary="List the categories", response_model=Categories)
+@with_etag()
 async def list_categories(
     services: ServicesDep, now: NowDep, limit: Annotated[CategoryLimit, Query()] = 100
 ) -> Response:
