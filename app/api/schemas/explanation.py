@@ -119,6 +119,6 @@ class ExplanationOut(Answer):
     as_of: datetime = Field(description="When the user's history was read.")
     history_size: int
     fallback: Literal["popularity", "preferences"] | None = Field(description="What stood in for a history.")
-    degraded: list[Literal["no_release", "database"]] = Field(
+    degraded: list[Literal["no_release", "database", "limits"]] = Field(
         description="What was missing. Without a release there are no scores, and `obstacles` is all that is known."
     )

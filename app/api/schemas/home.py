@@ -61,7 +61,9 @@ class HomePage(Answer):
     fallback: Literal["popularity", "preferences"] | None = Field(
         description="What stood in for a user without a history."
     )
-    degraded: list[Literal["no_release", "database"]] = Field(description="What was missing when the rows were made.")
+    degraded: list[Literal["no_release", "database", "limits"]] = Field(
+        description="What was missing when the rows were made."
+    )
 
 
 class CategoryOut(Answer):

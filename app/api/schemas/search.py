@@ -103,7 +103,7 @@ class SearchResults(Answer):
     release: str | None = Field(description="The release whose scores the order takes into account; null without one.")
     generated_at: datetime
     as_of: datetime = Field(description="When the user's history was read.")
-    degraded: list[Literal["no_release", "database"]] = Field(
+    degraded: list[Literal["no_release", "database", "limits"]] = Field(
         description="What was missing. Without the database what the service holds in memory is searched."
     )
 
