@@ -72,7 +72,7 @@ ODD_BODIES: list[tuple[bytes, dict[str, str], int]] = [
     (b"user_id=a", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
     (b"<a/>", {"Content-Type": "text/xml"}, 415),
     (json.dumps(RATING).encode("utf-16"), {"Content-Type": "application/json; charset=utf-16"}, 415),
-    (gzip.compress(json.dumps(RATING).encode(), mtime=0)[:-9], {"Content-Encoding": "gzip"}, 415),
+    (gzip.compress(json.dumps(RATING).encode(), mtime=0)[:-9], {"Content-Encoding": "gzip"}, 400),
 ]
 
 
