@@ -1,0 +1,99 @@
+"""What the service holds on items and users, as it answers; see ``answers`` for the lists."""
+
+from typing import Any, Literal, TypedDict
+
+from medley_client.answers import PersonOut
+from medley_client.errors import ProblemField
+
+
+class RatingStatistics(TypedDict):
+    count: int
+    mean: float | None
+
+
+class StoredItem(TypedDict):
+    item_id: str
+    title: str
+    description: str | None
+    categories: list[str]
+    tags: list[str]
+    people: list[PersonOut]
+    released_on: str | None
+    duration_minutes: int | None
+    certificate: str | None
+    language: str | None
+    image_url: str | None
+    url: str | None
+    available_from: str | None
+    available_until: str | None
+    votes: int | None
+    vote_mean: float | None
+    attributes: dict[str, Any]
+    hidden: bool
+    safe_for_all: bool
+    created_at: str
+    updated_at: str
+
+
+class ItemDetail(StoredItem):
+    ratings: RatingStatistics
+
+
+class WrittenItem(StoredItem):
+    outcome: Literal["created", "updated", "unchanged"]
+
+
+class ItemPage(TypedDict):
+    items: list[StoredItem]
+    next_cursor: str | None
+
+
+class ItemOutcome(TypedDict):
+    position: int
+    item_id: str | None
+    outcome: str
+    code: str | None
+    detail: str | None
+    errors: list[ProblemField]
+
+
+class ItemBatchResult(TypedDict):
+    counts: dict[str, int]
+    outcomes: list[ItemOutcome]
+
+
+class FavouriteCategoryOut(TypedDict):
+    name: str
+    rating_count: int
+    rating_mean: float
+
+
+class UserOut(TypedDict):
+    user_id: str
+    attributes: dict[str, Any]
+    created_at: str
+    rating_count: int
+    rating_mean: float | None
+    event_count: int
+    first_active_at: str | None
+    last_active_at: str | None
+    favourite_categories: list[FavouriteCategoryOut]
+    has_preferences: bool
+    has_limits: bool
+
+
+class WrittenUser(TypedDict):
+    outcome: Literal["created", "updated"]
+    user_id: str
+    attributes: dict[str, Any]
+
+
+class NeighbourOut(TypedDict):
+    user_id: str
+    similarity: float
+    common_items: int
+    item_ids: list[str]
+
+
+class NeighbourList(TypedDict):
+    neighbours: list[NeighbourOut]

@@ -1,0 +1,104 @@
+"""From a request to bytes and from bytes to an answer, and whether to try again: what both clients share, without any waiting."""
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from medley_client.errors import Unreachable, refusal
+from medley_client.requests import Request
+
+Answer = TypeVar("Answer")
+Bearer = str | Callable[[], str] | None
+
+WORTH_RETRYING = {429, 502, 503, 504}
+FIRST_WAIT = 0.2  # seconds; doubles with every retry
+
+
+@dataclass(frozen=True)
+class Wire:
+    """Where the service is, who calls, and how patiently."""
+
+    base_url: httpx.URL
+    bearer: Bearer
+    retries: int
+    longest_wait: float  # seconds
+
+    def encode(self, request: Request[Any]) -> httpx.Request:
+        """What to send. Ids are encoded whole: they may hold slashes."""
+        path = request.path.format_map({name: quote(value, safe="") for name, value in request.ids.items()})
+        query = urlencode([pair for name, value in request.query.items() for pair in pairs(name, value)])
+        prefix = self.base_url.raw_path.decode().rstrip("/")
+        url = self.base_url.copy_with(raw_path=f"{prefix}{path}{'?' if query else ''}{query}".encode())
+        headers = {"accept": "application/json"}
+        bearer = self.bearer() if callable(self.bearer) else self.bearer
+        if bearer:
+            headers["authorization"] = f"Bearer {bearer}"
+        if request.body is None:
+            return httpx.Request(request.method, url, headers=headers)
+        headers["content-type"] = "application/json"
+        content = json.dumps(request.body, default=isoformat, allow_nan=False).encode()
+        return httpx.Request(request.method, url, headers=headers, content=content)
+
+    def wait_before_retry(self, outcome: httpx.Response | httpx.TransportError, retried: int) -> float | None:
+        """Seconds to wait before another try, None if there is to be none."""
+        if retried >= self.retries:
+            return None
+        backoff = FIRST_WAIT * 2**retried * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
+        if isinstance(outcome, httpx.TransportError):
+            return min(backoff, self.longest_wait)
+        if outcome.status_code not in WORTH_RETRYING:
+            return None
+        asked = seconds_until(outcome.headers.get("retry-after"))
+        wait = backoff if asked is None else max(asked, backoff)
+        return wait if wait <= self.longest_wait else None
+
+
+def decode(request: Request[Answer], outcome: httpx.Response | httpx.TransportError) -> Answer:
+    """The answer, or the exception that stands for it; typed as the request says, and not checked again."""
+    if isinstance(outcome, httpx.TransportError):
+        raise Unreachable(f"{request.method} {request.path}: {outcome or type(outcome).__name__}") from outcome
+    if outcome.status_code >= 300:
+        raise refusal(outcome)
+    return cast("Answer", outcome.json() if outcome.content else None)
+
+
+def pairs(name: str, value: object) -> list[tuple[str, str]]:
+    """A query parameter as it is written, once for every element of a list."""
+    if value is None:
+        return []
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [pair for each in cast("Sequence[object]", value) for pair in pairs(name, each)]
+    if isinstance(value, bool):
+        return [(name, "true" if value else "false")]
+    return [(name, value.isoformat() if isinstance(value, date) else str(value))]
+
+
+def isoformat(value: object) -> object:
+    """What JSON has no type for: times, days, and mappings and sequences that are no dict and list."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, object]", value))
+    if isinstance(value, Sequence):
+        return list(cast("Sequence[object]", value))
+    raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
+
+
+def seconds_until(retry_after: str | None) -> float | None:
+    """What Retry-After says, as seconds or as a date; None where it says nothing that can be read."""
+    if retry_after is None:
+        return None
+    if retry_after.isdecimal():
+        return float(retry_after)
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max((until.astimezone(UTC) - datetime.now(UTC)).total_seconds(), 0.0)
