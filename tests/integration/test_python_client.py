@@ -1,10 +1,14 @@
 """The Python client against a running service with keys: sync, async, and the example that the guide shows."""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,6 +21,8 @@ from medley_client import AsyncMedley, Invalid, Medley, NotAllowed, NotFound, us
 from medley_client.inputs import EventIn
 
 CLIENT = Path(__file__).parents[2] / "clients" / "python"
+GUIDE = CLIENT.parents[1] / "docs" / "api.md"
+BEARER = '-H "Authorization: Bearer $TOKEN"'
 EXAMPLE = CLIENT / "examples" / "visitor.py"
 
 
@@ -156,6 +162,45 @@ async def test_the_async_client_does_the_same(started: Started, user: str) -> No
             await medley.item("no such item")
         await medley.clear_preferences(user)
         await medley.erase_user(user)
+
+
+@pytest.fixture
+def guide(medley: Medley, started: Started) -> list[tuple[str, str]]:
+    """The language and the text of every block of the guide, at home on this server, which has the demo's items."""
+    medley.put_items([{"item_id": each, "title": f"Item {each}"} for each in ("1240", "589", "1036")])
+    text = GUIDE.read_text().replace("http://127.0.0.1:8000", started.base)
+    return re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_the_python_of_the_guide_runs(
+    guide: list[tuple[str, str]], started: Started, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "".join(block for language, block in guide if language == "python")
+    code = code.replace(f'Medley("{started.base}")', f'Medley("{started.base}", bearer=key)')
+    names: dict[str, Any] = {"key": started.key}
+    exec(compile(code, str(GUIDE), "exec"), names)  # noqa: S102
+    names["medley"].close()
+    names["app"].close()
+    assert capsys.readouterr().out.startswith("off_scale [{")
+
+
+@pytest.mark.skipif(not shutil.which("curl") or not shutil.which("bash"), reason="needs curl and bash")
+def test_the_curl_of_the_guide_runs(guide: list[tuple[str, str]], started: Started) -> None:
+    commands = "".join(block for language, block in guide if not language).replace(BEARER, "")
+    told = f"curl() {{ command curl {BEARER} " + """-s -w '%{stderr}%{http_code} %{url_effective}\\n' "$@"; }\n"""
+    run = subprocess.run(
+        ["bash", "-euc", told + commands],
+        env={"PATH": os.environ["PATH"], "TOKEN": started.key},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    *good, refused = run.stderr.splitlines()
+    assert len(good) >= 15
+    assert [line for line in good if line[0] != "2"] == []
+    assert refused.startswith("422 ")
 
 
 def test_the_example_runs_with_a_user_token_and_is_short(started: Started) -> None:

@@ -95,6 +95,13 @@ async def test_the_async_client_tries_again_alike(waits: list[float]) -> None:
     assert len(waits) == 2
 
 
+def test_a_deletion_whose_answer_was_lost_is_done(waits: list[float]) -> None:
+    with client(Script(httpx.ReadError("lost"), problem(404))) as medley:
+        medley.undo_event("e")
+    with client(Script(problem(404))) as medley, pytest.raises(NotFound):
+        medley.undo_event("e")
+
+
 def test_patience_ends(waits: list[float]) -> None:
     with client(Script(problem(503)), retries=2) as medley, pytest.raises(Unavailable):
         medley.home("u")

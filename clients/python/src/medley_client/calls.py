@@ -47,6 +47,7 @@ class Pages(Generic[P, Answer, Item]):
 
     def __init__(self, client: Sender, describe: Callable[P, PageRequest[Answer, Item]]) -> None:
         self._client, self._describe = client, describe
+        self.__doc__ = describe.__doc__
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Answer:
         return self._client.send(self._describe(*args, **kwargs))
@@ -69,6 +70,7 @@ class AsyncPages(Generic[P, Answer, Item]):
 
     def __init__(self, client: AsyncSender, describe: Callable[P, PageRequest[Answer, Item]]) -> None:
         self._client, self._describe = client, describe
+        self.__doc__ = describe.__doc__
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Answer:
         return await self._client.send(self._describe(*args, **kwargs))

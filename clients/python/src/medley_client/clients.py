@@ -104,7 +104,7 @@ class Medley(Calls):
                 outcome = error
             wait = self._wire.wait_before_retry(outcome, retried)
             if wait is None:
-                return decode(request, outcome)
+                return decode(request, outcome, retried)
             time.sleep(wait)
             retried += 1
 
@@ -146,7 +146,7 @@ class AsyncMedley(Calls):
                 outcome = error
             wait = self._wire.wait_before_retry(outcome, retried)
             if wait is None:
-                return decode(request, outcome)
+                return decode(request, outcome, retried)
             await asyncio.sleep(wait)
             retried += 1
 

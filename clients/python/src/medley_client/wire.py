@@ -60,10 +60,12 @@ class Wire:
         return wait if wait <= self.longest_wait else None
 
 
-def decode(request: Request[Answer], outcome: httpx.Response | httpx.TransportError) -> Answer:
+def decode(request: Request[Answer], outcome: httpx.Response | httpx.TransportError, retried: int) -> Answer:
     """The answer, or the exception that stands for it; typed as the request says, and not checked again."""
     if isinstance(outcome, httpx.TransportError):
         raise Unreachable(f"{request.method} {request.path}: {outcome or type(outcome).__name__}") from outcome
+    if outcome.status_code == 404 and request.method == "DELETE" and retried:
+        return cast("Answer", None)  # an earlier try got through, and its answer was lost
     if outcome.status_code >= 300:
         raise refusal(outcome)
     return cast("Answer", outcome.json() if outcome.content else None)
