@@ -19,7 +19,7 @@ def main(url: str, bearer: str | None = None) -> None:
         liked = [each["category"] for each in medley.categories(limit=2)["categories"]]
         medley.set_preferences(VISITOR, liked={"categories": liked}, limits={"exclude_categories": ["Horror"]})
         first = medley.recommendations(VISITOR, limit=5)
-        print(f"For somebody who likes {' and '.join(liked)}, by {first['fallback']}:", titles(first["items"]))
+        print(f"For somebody who likes {' and '.join(liked)}:", titles(first["items"]))
 
         # Ratings: the next list knows them.
         for row in first["items"][:2]:
