@@ -1,7 +1,6 @@
 // Home: the rows of one call, and below them everything else on one frozen list.
 
 import { api, Problem } from "./api.js";
-import { home } from "./composed.js";
 import { card, placeholders, update } from "./cards.js";
 import { h, plural } from "./dom.js";
 import { inWords, showRows } from "./flip.js";
@@ -24,7 +23,7 @@ export function homeView() {
       const query = { limit: ROW, explain: true, ...filterQuery() };
       const turned = mix.diversity !== 0 || mix.popularity !== 0;
       const [found, dialled] = await Promise.all([
-        home(visitor.id, query, { signal: mine.signal }),
+        api.home(visitor.id, query, { signal: mine.signal }),
         turned && api.recommendations(visitor.id, { ...query, ...dialQuery() }, { signal: mine.signal }),
       ]);
       const shown = rowsOf(dialled ? withFirstRow(found, dialled) : found);

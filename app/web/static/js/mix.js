@@ -1,6 +1,6 @@
 // The desk: which genres, years and ratings, and the two dials. What it holds is what the lists are asked with.
 
-import { categories as readCategories } from "./composed.js";
+import { api } from "./api.js";
 import { h, later } from "./dom.js";
 
 const RATINGS = [["", "Any"], ["3", "3 and up"], ["3.5", "3.5 and up"], ["4", "4 and up"]];
@@ -25,7 +25,7 @@ export function filterQuery() {
 }
 
 let categories = null;
-export const allCategories = async () => (categories ??= (await readCategories()).categories);
+export const allCategories = async () => (categories ??= (await api.categories()).categories);
 
 export function desk(onchange) {
   const soon = later(140, onchange);
