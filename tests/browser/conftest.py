@@ -16,11 +16,18 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 RESULTS = Path(os.environ.get("MEDLEY_TEST_SCREENSHOTS", Path(__file__).parent / "results"))
 
 
-@pytest.fixture(scope="session")
-def browser() -> Generator[Browser]:
+def chromium() -> str:
+    """The browser to drive; skips the test where there is none."""
     found = os.environ.get("MEDLEY_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.skip("no Chromium here: apt-get install chromium, or name one in MEDLEY_TEST_CHROMIUM")
+    return found
+
+
+# Not for the session: Playwright's loop would be in the way of the asynchronous tests that the process takes next.
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    found = chromium()
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=found, args=FLAGS, timeout=120_000)
         yield opened
@@ -28,11 +35,9 @@ def browser() -> Generator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(
-    server_url: str, trained_template: str, tmp_path_factory: pytest.TempPathFactory, browser: Browser
-) -> Generator[Server]:
-    """A service on the small catalogue, as a process of its own, and a worker beside it. It comes after the browser: without one
-    nothing is started."""
+def server(server_url: str, trained_template: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """A service on the small catalogue, as a process of its own, and a worker beside it."""
+    chromium()  # without one nothing is started
     directory = tmp_path_factory.mktemp("browser")
     with fresh_database(server_url, trained_template) as url, workers_on(url, directory / "artifacts") as workers:
         workers.start("real")

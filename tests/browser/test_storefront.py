@@ -133,7 +133,7 @@ def test_three_pages_of_a_frozen_list_without_a_repeat(visit: Visit) -> None:
 def test_the_drawer_shows_calls_as_curl(visit: Visit) -> None:
     page = visit.become()
     page.get_by_role("button", name="HTTP calls").click()
-    call = page.locator(".call", has_text="/recommendations").first
+    call = page.locator(".call", has_text="/home").first
     call.locator("summary").click()
     text = call.locator("pre").inner_text()
     assert text.startswith(f"curl '{visit.base}/v1/users/")

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from keyless import note_no_keys
 from serving import Server, children, eventually, is_running, running_server
 from trained import fill_database, train_small
 
@@ -208,6 +209,7 @@ def test_a_worker_that_starts_without_the_database_serves_the_last_release(
     server: Server, backend: Backend, tmp_path: Path
 ) -> None:
     assert server.recommend()["release"] == backend.release  # so the release has been remembered
+    note_no_keys(tmp_path)
     with ExitStack() as outage:
         outage.enter_context(backend.gone())
         with running_server(tmp_path, backend.variables(tmp_path)) as late:
@@ -219,10 +221,11 @@ def test_a_worker_that_starts_without_the_database_serves_the_last_release(
 
 def test_without_a_release_and_without_the_database_lists_are_empty_and_nobody_is_ready(tmp_path: Path) -> None:
     variables = {"MEDLEY_DATABASE_URL": "postgresql://nobody:none@127.0.0.1:1/none", "MEDLEY_DATA_DIR": str(tmp_path)}
+    note_no_keys(tmp_path)
     with running_server(tmp_path, variables) as server:
         listed = server.recommend()
         assert (listed["items"], listed["release"]) == ([], None)
-        assert listed["degraded"] == ["no_release", "database"]
+        assert sorted(listed["degraded"]) == ["database", "limits", "no_release"]  # nor who has hard limits
         answer = server.get("/health/ready")
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
         assert server.get("/health/live").status_code == 200

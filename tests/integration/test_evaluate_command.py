@@ -77,7 +77,7 @@ def test_an_archive_gives_a_table_json_and_plots_and_is_fitted_once(
     assert {f["protocol"] for f in figures} == {"last-out"}
     assert value(figures, "blend", "HR@10") > value(figures, "random", "HR@10")
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
-        "last-out-coverage.svg", "last-out-history.svg", "last-out-rankers.svg",
+        "last-out-coverage.svg", "last-out-dials.svg", "last-out-history.svg", "last-out-rankers.svg",
     ]  # fmt: skip
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "data" / "evaluation").iterdir()}
     assert len(kept) == 1

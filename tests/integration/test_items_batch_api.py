@@ -10,6 +10,7 @@ import httpx
 import orjson
 import psycopg
 import pytest
+from keyless import note_no_keys
 
 from app.config import Settings
 from app.db import driver_url
@@ -201,6 +202,7 @@ async def test_readiness_and_writes_without_a_database(settings: Settings) -> No
     gone = settings.model_copy(
         update={"database_url": type(settings.database_url)("postgresql://nobody@127.0.0.1:9/none")}
     )
+    note_no_keys(gone.data_dir)
     app = create_app(gone)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app)
