@@ -137,8 +137,7 @@ def prepare_cluster(place: Place, say: Callable[[str], None]) -> None:
 
 
 def _create_cluster(place: Place) -> None:
-    for left_by_a_killed_process in place.home.glob("initialising-*"):
-        shutil.rmtree(left_by_a_killed_process, ignore_errors=True)
+    _clear_unfinished(place)
     # A new name each time: the initdb of a killed process may be at work in its own yet.
     stage = place.home / f"initialising-{secrets.token_hex(4)}"
     stage.mkdir(mode=0o700)
@@ -149,6 +148,13 @@ def _create_cluster(place: Place) -> None:
     _set_password(place, stage)
     stage.rename(place.cluster)
     _make_names_durable(place.home)
+    _clear_unfinished(place)  # again: an initdb that was still at work before has ended by now
+
+
+def _clear_unfinished(place: Place) -> None:
+    """Remove what killed processes have left of clusters that they did not finish."""
+    for left in place.home.glob("initialising-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _make_names_durable(directory: Path) -> None:

@@ -22,15 +22,15 @@ async def write(service: Service, method: str, user: str, **attributes: Any) -> 
     return await service.client.request(method, address("users", user), json={"attributes": attributes})
 
 
-async def test_attributes_are_replaced_and_patched(reading_service: Service) -> None:
-    answer = await write(reading_service, "PUT", "a/b", country="DE", age_group="18-24", nested={"a": [1]})
+async def test_attributes_are_replaced_and_patched(service: Service) -> None:
+    answer = await write(service, "PUT", "a/b", country="DE", age_group="18-24", nested={"a": [1]})
     assert (answer.status_code, answer.json()["outcome"]) == (201, "created")
-    answer = await write(reading_service, "PATCH", "a/b", age_group=None, country="FR", vip=True)
+    answer = await write(service, "PATCH", "a/b", age_group=None, country="FR", vip=True)
     assert (answer.status_code, answer.json()["outcome"]) == (200, "updated")
     stored = {"country": "FR", "nested": {"a": [1]}, "vip": True}
-    assert answer.json()["attributes"] == (await get(reading_service, "a/b"))["attributes"] == stored
-    assert (await write(reading_service, "PUT", "a/b")).json()["attributes"] == {}
-    assert (await write(reading_service, "PATCH", "new by patch", country="FR")).status_code == 201
+    assert answer.json()["attributes"] == (await get(service, "a/b"))["attributes"] == stored
+    assert (await write(service, "PUT", "a/b")).json()["attributes"] == {}
+    assert (await write(service, "PATCH", "new by patch", country="FR")).status_code == 201
 
 
 async def test_attributes_are_bounded(reading_service: Service) -> None:
@@ -64,21 +64,21 @@ async def test_what_is_known_of_a_user(reading_service: Service) -> None:
     assert (found["has_preferences"], found["has_limits"]) == (True, True)
 
 
-async def test_neighbours_share_rare_items_and_rate_them_alike(reading_service: Service) -> None:
+async def test_neighbours_share_rare_items_and_rate_them_alike(service: Service) -> None:
     rare = [item_id("Horror", number) for number in (36, 37, 38, 39)]
-    await reading_service.rate("me", *rare)
-    await reading_service.rate("twin", *rare)
-    await reading_service.rate("opposite", *rare, value=0.5)
-    await reading_service.rate("half", *rare[:2], item_id("Comedy", 0))
-    found = (await get(reading_service, "me", "neighbours", limit=100))["neighbours"]
+    await service.rate("me", *rare)
+    await service.rate("twin", *rare)
+    await service.rate("opposite", *rare, value=0.5)
+    await service.rate("half", *rare[:2], item_id("Comedy", 0))
+    found = (await get(service, "me", "neighbours", limit=100))["neighbours"]
     similarity = {each["user_id"]: each["similarity"] for each in found}
     assert "me" not in similarity
     assert found[0]["user_id"] == "twin"
     assert (found[0]["similarity"], found[0]["common_items"], set(found[0]["item_ids"])) == (1.0, 4, set(rare))
     assert similarity["twin"] > similarity["half"] > similarity.get("opposite", 0)
     assert [each["similarity"] for each in found] == sorted((each["similarity"] for each in found), reverse=True)
-    assert len((await get(reading_service, "me", "neighbours", limit=1))["neighbours"]) == 1
-    assert await get(reading_service, "nobody at all", "neighbours") == {"neighbours": []}
+    assert len((await get(service, "me", "neighbours", limit=1))["neighbours"]) == 1
+    assert await get(service, "nobody at all", "neighbours") == {"neighbours": []}
 
 
 async def test_erasure_leaves_nothing(reading_service: Service) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from keyless import note_no_keys
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from serving import ROOT, Server, eventually, running_server
 from sqlalchemy.engine import make_url
@@ -88,6 +89,7 @@ def server(
         "OTEL_BSP_SCHEDULE_DELAY": "100",
         "OTEL_SERVICE_NAME": "medley-under-test",
     }
+    note_no_keys(directory)
     with running_server(directory, variables) as started:
         headers = {"Authorization": f"Bearer {TOKEN}", "X-API-Key": KEY, "Cookie": f"session={COOKIE}"}
         with httpx.Client(base_url=started.base, headers=headers, timeout=30) as client:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -36,8 +37,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def wait(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("medley_client.clients.time.sleep", waited.append)
-    monkeypatch.setattr("medley_client.clients.asyncio.sleep", wait)
+    # The names there, not the modules: other tests' services sleep in the background of the same loop.
+    monkeypatch.setattr("medley_client.clients.time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr("medley_client.clients.asyncio", SimpleNamespace(sleep=wait))
     return waited
 
 
