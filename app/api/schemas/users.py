@@ -25,8 +25,7 @@ Attributes = Annotated[
     AfterValidator(_attributes),
     Field(
         description="Whatever you know of the user, an age group or a country say: a JSON object of up to "
-        f"{limits.USER_ATTRIBUTES_BYTES} bytes. Who has no history yet gets what is popular with those whose texts, numbers or "
-        "booleans at the top are the same, where there are enough of them.",
+        f"{limits.USER_ATTRIBUTES_BYTES} bytes. It is kept and told; no list depends on it yet.",
         examples=[_ATTRIBUTES],
     ),
 ]
