@@ -139,6 +139,7 @@ _CODES = {
     "float_type": "not_a_number",
     "float_parsing": "not_a_number",
     "string_type": "not_a_string",
+    "string_unicode": "lone_surrogate",  # what else a decoded JSON text cannot be in UTF-8
     "bool_type": "not_a_boolean",
     "list_type": "not_a_list",
     "dict_type": "not_an_object",
