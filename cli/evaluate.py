@@ -24,6 +24,7 @@ class Protocol(StrEnum):
 
     LAST_OUT = "last-out"
     NEW_USERS = "new-users"
+    COLD_USERS = "cold-users"
     COLD_ITEMS = "cold-items"
     RATING = "rating"
     TIME_CUT = "time-cut"

@@ -28,6 +28,10 @@ app = typer.Typer(help="Import data sets.", no_args_is_help=True)
 @app.command()
 def movielens(
     path: Annotated[Path, typer.Argument(help="An archive as GroupLens publishes it: the zip file, or the folder.")],
+    user_attributes: Annotated[
+        bool,
+        typer.Option(help="Store the gender, age group and occupation of those who rated, if the archive has them."),
+    ] = True,
 ) -> None:
     """Import a MovieLens archive: 100K, 1M, 10M, 20M, 25M, 32M, latest or latest-small.
 
@@ -39,7 +43,7 @@ def movielens(
 
     settings = read_settings()
     with open_current_database(settings) as connection:
-        summary = load_movielens(connection, path, settings)
+        summary = load_movielens(connection, path, settings, user_attributes=user_attributes)
     end(summary.bad)
 
 
@@ -202,7 +206,12 @@ def end(bad: "BadLines") -> None:
 
 
 def load_movielens(
-    connection: "psycopg.Connection", path: Path, settings: "Settings", *, whole: bool = False
+    connection: "psycopg.Connection",
+    path: Path,
+    settings: "Settings",
+    *,
+    whole: bool = False,
+    user_attributes: bool = True,
 ) -> "ImportSummary":
     """Import with progress, and print what came of it."""
     import time  # noqa: PLC0415
@@ -214,7 +223,9 @@ def load_movielens(
     latest = now + timedelta(seconds=settings.clock_skew_seconds)
     rules = RatingRules(settings.rating_min, settings.rating_max, latest)
     with show_progress() as report:
-        summary = import_movielens(connection, path, rules, now=now, report=report, whole=whole)
+        summary = import_movielens(
+            connection, path, rules, now=now, report=report, whole=whole, user_attributes=user_attributes
+        )
     print_summary(summary, time.monotonic() - began)
     return summary
 
@@ -226,6 +237,8 @@ def print_summary(summary: "ImportSummary", seconds: float) -> None:
     say(f"{summary.layout}, imported in {seconds:.1f} s")
     say(f"  movies:  {movies.created:,} created, {movies.updated:,} updated, {movies.unchanged:,} unchanged")
     say(f"  ratings: {ratings}")
+    if summary.users:
+        say(f"  users:   {summary.users:,} with attributes")
     print_bad_lines(summary.bad)
 
 

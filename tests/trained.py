@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import psycopg
 from fastapi import FastAPI
+from psycopg.types.json import Jsonb
 
 from app.api.schemas.lists import RankedList
 from app.config import Settings
@@ -42,16 +43,18 @@ def item_id(taste: str, number: int) -> str:
 
 
 def fill_database(url: str) -> None:
-    """Store the catalogue and its ratings. Every tenth item has no release date; low numbers are rated more often."""
+    """Store the catalogue and its ratings. Every tenth item has no release date; low numbers are rated more often; users say
+    what they like by their `club`."""
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         with cursor.copy("COPY items (id, title, categories, released_on) FROM STDIN") as copy:
             for taste in TASTES:
                 for number in range(ITEMS_A_TASTE):
                     released = None if number % 10 == 9 else date(1980 + number, 6, 15)
                     copy.write_row((item_id(taste, number), title_of(taste, number), [taste, "Film"], released))
-        with cursor.copy("COPY users (id) FROM STDIN") as copy:
+        with cursor.copy("COPY users (id, attributes) FROM STDIN") as copy:
             for user in range(USERS_A_TASTE * len(TASTES)):
-                copy.write_row((f"user-{user:03}",))
+                attributes = {"club": TASTES[user % len(TASTES)], "seat": user, "rows": [user]}
+                copy.write_row((f"user-{user:03}", Jsonb(attributes)))
         keys = dict(cursor.execute("SELECT id, key FROM items").fetchall())
         users = dict(cursor.execute("SELECT id, key FROM users").fetchall())
         with cursor.copy("COPY ratings (user_key, item_key, value, rated_at) FROM STDIN") as copy:

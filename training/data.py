@@ -1,13 +1,13 @@
 """What one training run works on: arrays of feedback and descriptions of items, wherever they came from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engine.arrays import DoubleArray, FloatArray, RowArray
+from app.engine.arrays import NO_ROWS, DoubleArray, FloatArray, RowArray
 from app.engine.history import History, feedback_history, rating_history
 from app.engine.terms import Description
 
@@ -115,11 +115,26 @@ def history_of(feedback: Feedback, first: int, last: int, overall_mean: float) -
 
 
 @dataclass(frozen=True, slots=True)
+class UserGroups:
+    """Who is in which group. ``names`` are those of :func:`app.engine.group_popularity.group_name`; ``users`` and ``groups``,
+    both ``(m,)``, are the pairs, by the numbers of the feedback's users."""
+
+    names: Sequence[bytes] = ()
+    users: RowArray = field(default_factory=lambda: NO_ROWS)
+    groups: RowArray = field(default_factory=lambda: NO_ROWS)
+
+    def of_user(self, user: int) -> list[int]:
+        """The groups of one user."""
+        return self.groups[self.users == user].tolist()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The rows that one training run reads. Items stand in the byte order of their ids: that is their row number."""
 
     items: Sequence[ItemRecord]
     feedback: Feedback
+    groups: UserGroups = field(default_factory=UserGroups)
 
     @property
     def window(self) -> tuple[float, float] | None:

@@ -17,6 +17,7 @@ from app.services.opinions import VOTE_SCALE
 from training.collaborative import AlsParameters, Factors, fit_factors
 from training.content import ContentFit, ContentParameters, fit_content, fit_term_factors
 from training.data import Feedback, Snapshot
+from training.groups import GroupParameters, group_arrays
 from training.item_to_item import EaseParameters, item_to_item_arrays
 from training.lending import lend_to_unrated
 from training.next_item import TransitionParameters, next_item_arrays
@@ -49,6 +50,7 @@ class Parameters:
     content: ContentParameters = field(default_factory=ContentParameters)
     profile: Profile = field(default_factory=Profile)
     popularity: PopularityParameters = field(default_factory=PopularityParameters)
+    groups: GroupParameters = field(default_factory=GroupParameters)
     rating: RatingParameters = field(default_factory=RatingParameters)
     vote_scale: float = VOTE_SCALE
     seed: int = 20_261_121
@@ -138,6 +140,7 @@ def fit_signals(
             lambda: next_item_arrays(taken, counts, boosts, transitions, seed),
         ),
         **_popularity_arrays(popularity, counts, reference),
+        **group_arrays(taken, snapshot.groups, n, parameters.groups),
         "blend.weights": np.ones((1, len(columns)), np.float32),
     }
     arrays |= lend_to_unrated(arrays, tastes, counts)

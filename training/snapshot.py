@@ -14,6 +14,7 @@ from app.models import Item
 from app.services.event_rules import EventRules
 from training.data import ItemRecord, Snapshot
 from training.snapshot_feedback import read_feedback
+from training.snapshot_groups import read_groups
 
 _ITEMS_A_FETCH = 5_000
 _COLUMNS = (
@@ -57,8 +58,9 @@ def read_snapshot(engine: Engine, kinds: EventKinds | None = None) -> DatabaseSn
         seen = str(connection.execute(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")).scalar_one())
         items = list(_read_items(connection))
         item_keys = np.array([item.key for item in items], np.int64)
-        feedback = read_feedback(connection, item_keys, EventRules.of(kinds or EventKinds()))
-    return DatabaseSnapshot(Snapshot(items, feedback), seen)
+        read = read_feedback(connection, item_keys, EventRules.of(kinds or EventKinds()))
+        groups = read_groups(connection, read.user_keys)
+    return DatabaseSnapshot(Snapshot(items, read.feedback, groups), seen)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Reads ratings and events and makes one entry of what each user said about an item."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
@@ -23,7 +25,15 @@ _EVENTS = sql.SQL(
 _KEYS = [("user", ">i8"), ("item", ">i8")]
 
 
-def read_feedback(connection: Connection, item_keys: RowArray, rules: EventRules) -> Feedback:
+@dataclass(frozen=True, slots=True)
+class ReadFeedback:
+    """Feedback, and the keys of its users by their numbers, ``(n_users,)``."""
+
+    feedback: Feedback
+    user_keys: RowArray
+
+
+def read_feedback(connection: Connection, item_keys: RowArray, rules: EventRules) -> ReadFeedback:
     """All ratings of these items, whose keys stand in the order of their rows, and the events that carry weight.
 
     As in a history, a rating beats all events of its user and item, and of several events :func:`strongest_of_each` says which
@@ -39,23 +49,24 @@ def read_feedback(connection: Connection, item_keys: RowArray, rules: EventRules
     users, items, known = _ranks_and_rows(ratings, user_keys, item_keys)
     values, times = ratings["value"][known].astype(np.float32), ratings["time"][known].astype(np.float64)
     if len(events) == 0:
-        n_users, users = _numbered(users)
-        return Feedback.ordered(n_users, users, items, values, times)
+        present, users = _numbered(users)
+        return ReadFeedback(Feedback.ordered(len(present), users, items, values, times), user_keys[present])
     counting, weights = _counting(events, rules, newest)
     event_users, event_items, known = _ranks_and_rows(events[counting], user_keys, item_keys)
     weights, event_times = weights[known], events["time"][counting][known].astype(np.float64)
     pairs = event_users * len(item_keys) + event_items
     unrated = ~np.isin(pairs, users * len(item_keys) + items)
     strongest, latest = strongest_of_each(pairs[unrated], weights[unrated], event_times[unrated])
-    n_users, users = _numbered(np.concatenate([users, event_users[unrated][strongest]]))
-    return Feedback.ordered(
-        n_users,
+    present, users = _numbered(np.concatenate([users, event_users[unrated][strongest]]))
+    feedback = Feedback.ordered(
+        len(present),
         users,
         np.concatenate([items, event_items[unrated][strongest]]),
         np.concatenate([values, np.full(len(strongest), np.nan, np.float32)]),
         np.concatenate([times, latest]),
         np.concatenate([np.ones(len(values), np.float32), weights[unrated][strongest]]),
     )
+    return ReadFeedback(feedback, user_keys[present])
 
 
 def _counting(events: NDArray[np.void], rules: EventRules, now: float) -> tuple[BoolArray, FloatArray]:
@@ -75,10 +86,10 @@ def _ranks_and_rows(
     return users, items[known], known
 
 
-def _numbered(users: RowArray) -> tuple[int, RowArray]:
-    """How many users there are, and their numbers without gaps, in the same order."""
+def _numbered(users: RowArray) -> tuple[RowArray, RowArray]:
+    """The users there are, ascending, and the place of each entry's among them: numbers without gaps, in the same order."""
     present, numbers = np.unique(users, return_inverse=True)
-    return len(present), numbers.astype(np.int64)
+    return present, numbers.astype(np.int64)
 
 
 def rows_of_keys(keys: RowArray, wanted: RowArray) -> tuple[RowArray, NDArray[np.bool_]]:

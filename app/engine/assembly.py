@@ -13,6 +13,7 @@ from app.engine.blend import Blend
 from app.engine.collaborative import Collaborative, FoldIn
 from app.engine.content import Content, ContentTransform, Profile
 from app.engine.engine import Engine
+from app.engine.group_popularity import GroupPopularity
 from app.engine.item_to_item import ItemToItem, ItemToItemReading
 from app.engine.next_item import NextItem, NextItemReading
 from app.engine.popularity import Popularity
@@ -104,6 +105,15 @@ def build_predictor(
     if configuration.rating is None:
         return None
     return RatingPredictor(RatingSamples.read(arrays, n_rows), configuration.rating)
+
+
+def build_groups(arrays: Mapping[str, AnyArray], n_rows: int) -> GroupPopularity | None:
+    """Popularity by group, None where users' attributes told nothing; raises :class:`ArtifactRejected` as :func:`build_engine`
+    does."""
+    if "groups.lifts" not in arrays:
+        return None
+    lifts = require_array(arrays, "groups.lifts", np.float16, (None, n_rows))
+    return GroupPopularity(list(require_strings(arrays, "groups.names", len(lifts))), lifts)
 
 
 def build_transform(arrays: Mapping[str, AnyArray]) -> ContentTransform:

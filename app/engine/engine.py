@@ -34,6 +34,7 @@ class Scores:
         self, signals: Sequence[Signal], readings: Sequence[Reading], weights: FloatArray, n_rows: int
     ) -> None:
         self._parts: list[tuple[SignalName, Reading, FloatArray]] = []
+        self._lifted: FloatArray | None = None
         self.total = np.zeros(n_rows, np.float32)
         shares = standard_weights(weights, np.concatenate([reading.scales for reading in readings]))
         start = 0
@@ -45,6 +46,15 @@ class Scores:
             reading.add_to(self.total, share)
             self._parts.append((signal.name, reading, share))
         self.total -= shares @ np.concatenate([reading.centres for reading in readings])
+
+    def lift(self, lift: FloatArray) -> None:
+        """Add ``lift``, ``(n_rows,)``, to the raw first column of the popularity signal, as part of its contribution."""
+        shares = [share for name, _, share in self._parts if name == "popularity"]
+        if not shares:
+            return
+        lifted: FloatArray = shares[0][:1] * lift
+        self._lifted = lifted
+        self.total += lifted
 
     def rank(self, allowed: BoolArray | None, limit: int, *, explain: bool = False) -> Ranking:
         """The best ``limit`` of the rows that are ``allowed`` (all, for None)."""
@@ -59,6 +69,8 @@ class Scores:
                 part: FloatArray = reading.at(rows) - reading.centres[:, None]
                 contributions[name] = share @ part
                 evidence[name] = reading.evidence(rows, share)
+                if name == "popularity" and self._lifted is not None:
+                    contributions[name] = contributions[name] + self._lifted[rows]
         return Ranking(rows, self.total[rows], contributions, evidence)
 
 

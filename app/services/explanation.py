@@ -101,7 +101,7 @@ def explain_item(
         out_of=int(np.count_nonzero(unseen)),
         score=float(ranking.scores[0]),
         contributions={name: float(parts[0]) for name, parts in ranking.contributions.items()},
-        reasons=reasons_of(ranking, user, catalogue, scores.tastes)[0],
+        reasons=reasons_of(ranking, user, catalogue, scores.tastes, scores.groups)[0],
         evidence=_evidence(ranking, user, catalogue),
         prediction=predict_ratings(serving, user, [item_id], scale, now=now).predictions[0],
         release=serving.release,

@@ -91,7 +91,7 @@ class _Page:
         """What the user's own ranking has on top."""
         rows = self._take(self._scores.scores.total, among)
         ranking = self._scores.at(rows, explain=self._request.explain)
-        items = explained_items(self._serving, ranking, self._user, self._request, self._scores.tastes)
+        items = explained_items(self._serving, ranking, self._user, self._request, self._scores)
         return HomeRow(kind, title, items, category=category)
 
     def of_category(self, category: str) -> HomeRow:

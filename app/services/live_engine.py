@@ -15,10 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.engine.arrays import FloatArray, RowArray
 from app.engine.artifact import Artifact, Manifest, open_artifact, require_array
-from app.engine.assembly import Configuration, build_engine, build_predictor, build_transform, read_configuration
+from app.engine.assembly import (
+    Configuration,
+    build_engine,
+    build_groups,
+    build_predictor,
+    build_transform,
+    read_configuration,
+)
 from app.engine.content import ContentTransform
 from app.engine.engine import Engine
 from app.engine.extension import NEIGHBOURS, Extension
+from app.engine.group_popularity import GroupPopularity
 from app.engine.growing import GrowingArray
 from app.engine.predicted_rating import RatingPredictor
 from app.errors import ArtifactRejected
@@ -40,7 +48,7 @@ RETRY_SECONDS = 30.0
 @dataclass(frozen=True, slots=True)
 class Serving:
     """What a request takes after its last await and uses in one go: the engine with the overlay's rows, the catalogue, the search
-    in it, and what predicts ratings where there were any to learn from."""
+    in it, what predicts ratings where there were any to learn from, and popularity by group where users have attributes."""
 
     release: str
     engine: Engine
@@ -48,6 +56,7 @@ class Serving:
     configuration: Configuration
     search: SearchIndex
     predictor: RatingPredictor | None = None
+    groups: GroupPopularity | None = None
 
 
 class _Loaded:
@@ -58,6 +67,7 @@ class _Loaded:
         self.configuration = read_configuration(artifact.manifest.configuration)
         self.engine = build_engine(artifact.arrays, self.configuration)
         self.predictor = build_predictor(artifact.arrays, self.configuration, self.engine.n_rows)
+        self.groups = build_groups(artifact.arrays, self.engine.n_rows)
         self.transform: ContentTransform = build_transform(artifact.arrays)
         self.catalogue = Catalogue(ReleaseColumns(artifact.arrays, self.engine.n_rows))
         self.search = SearchIndex(self.catalogue)
@@ -102,7 +112,10 @@ class _Loaded:
         )
         engine = self.engine.extended(extension, self.engine.n_rows) if len(extension) else self.engine
         predictor = self.predictor.extended(extension.bases) if self.predictor else None
-        return Serving(self.manifest.release, engine, self.catalogue, self.configuration, self.search, predictor)
+        groups = self.groups.extended(extension.bases) if self.groups else None
+        return Serving(
+            self.manifest.release, engine, self.catalogue, self.configuration, self.search, predictor, groups
+        )
 
 
 class LiveEngine:

@@ -9,6 +9,7 @@ from app.engine.arrays import BoolArray, RowArray
 from app.engine.engine import Ranking, Scores
 from app.engine.signals import SignalName
 from app.services.catalogue import Catalogue, Filters
+from app.services.groups import OwnGroups, own_groups
 from app.services.history import KnownUser
 from app.services.live_engine import Serving
 from app.services.tastes import TasteScores, fading, taste_scores
@@ -30,10 +31,12 @@ def allowed_rows(
 
 @dataclass(frozen=True, slots=True)
 class PersonalScores:
-    """All rows scored for one user; ``tastes`` are what stated categories and people have added to it, if any."""
+    """All rows scored for one user; ``tastes`` are what stated categories and people have added to it, and ``groups`` those whose
+    popularity stood in for a history, if any."""
 
     scores: Scores
     tastes: TasteScores | None = None
+    groups: OwnGroups | None = None
 
     def rank(self, allowed: BoolArray, limit: int, *, explain: bool = False) -> Ranking:
         """As :meth:`Scores.rank`, with a contribution of the tastes."""
@@ -60,14 +63,18 @@ def score_for(
     serving: Serving, user: KnownUser, *, signals: Collection[SignalName] | None = None, popularity: float = 0.0
 ) -> PersonalScores:
     """Score every row for a user: by the history, and by the categories and people they have stated to like, the less the longer
-    the history is. Who has no history takes what is popular, whatever the ``signals``."""
+    the history is. Who has no history takes what is popular, with those of the same groups if there are any, whatever the
+    ``signals``."""
     asked = signals if len(user.history) else None
     scores = serving.engine.score(user.history, signals=asked, popularity=popularity)
+    groups = None if user.history_size else own_groups(serving.groups, user.stated.attributes)
+    if groups is not None:
+        scores.lift(groups.lift)
     preferences = user.stated.preferences
     weight = fading(user.history_size)
     if not weight or not (preferences.liked or preferences.disliked):
-        return PersonalScores(scores)
+        return PersonalScores(scores, groups=groups)
     tastes = taste_scores(preferences, serving.catalogue, float(scores.total.std()), weight)
     if tastes is not None:
         scores.total += tastes.added
-    return PersonalScores(scores, tastes)
+    return PersonalScores(scores, tastes, groups)

@@ -10,6 +10,7 @@ import orjson
 
 from app.engine.engine import Ranking
 from app.services.catalogue import Catalogue
+from app.services.groups import OwnGroups
 from app.services.history import KnownUser
 from app.services.tastes import STATED, TasteKind, TasteScores
 
@@ -21,8 +22,8 @@ MOST_SHARED = 5
 class Reason:
     """Why an item is there. ``kind`` is stable; ``item_id`` and ``title`` name the item that is the reason, ``value`` is the
     rating it got, for ``because_you_rated``, and ``event`` what was done with it, for ``because_of_event``; ``name`` is the
-    category or person, for ``preferred_category`` and ``preferred_person``. ``shared_people`` and ``shared_categories`` are those
-    that both items have."""
+    category or person, for ``preferred_category`` and ``preferred_person``. ``attribute`` and ``attribute_value`` are the user's
+    own, for ``popular_in_group``. ``shared_people`` and ``shared_categories`` are those that both items have."""
 
     kind: Literal[
         "because_you_rated",
@@ -32,6 +33,7 @@ class Reason:
         "preferred_person",
         "related_to_history",
         "popular",
+        "popular_in_group",
         "similar_to",
         "trending",
         "newest",
@@ -42,6 +44,8 @@ class Reason:
     value: float | None = None
     event: str | None = None
     name: str | None = None
+    attribute: str | None = None
+    attribute_value: str | None = None
     shared_people: Sequence[str] = ()
     shared_categories: Sequence[str] = ()
 
@@ -61,10 +65,14 @@ def similar_to(catalogue: Catalogue, row: int) -> Reason:
 
 
 def reasons_of(
-    ranking: Ranking, user: KnownUser, catalogue: Catalogue, tastes: TasteScores | None = None
+    ranking: Ranking,
+    user: KnownUser,
+    catalogue: Catalogue,
+    tastes: TasteScores | None = None,
+    groups: OwnGroups | None = None,
 ) -> list[Sequence[Reason]]:
-    """The reasons for each ranked item, in their order. The ranking must have been made with ``explain``; ``tastes`` are what
-    it was made with."""
+    """The reasons for each ranked item, in their order. The ranking must have been made with ``explain``; ``tastes`` and
+    ``groups`` are what it was made with."""
     evidence = _total_evidence(ranking, len(user.history))
     common = CommonGround(catalogue)
     return [
@@ -74,7 +82,7 @@ def reasons_of(
             common,
             row,
             [] if tastes is None else _preferred(tastes, row),
-            popular=_is_popular(ranking, place),
+            _popular(groups, row) if _is_popular(ranking, place) else RELATED,
         )
         for place, row in enumerate(ranking.rows.tolist())
     ]
@@ -89,6 +97,15 @@ def _preferred(tastes: TasteScores, row: int) -> list[tuple[float, Reason]]:
         for match in matches
         if strength > 0
     ]
+
+
+def _popular(groups: OwnGroups | None, row: int) -> Reason:
+    """That an item is popular: with the group of the user that takes it most of all, compared with everybody, if any does."""
+    group = None if groups is None else groups.strongest(row)
+    if group is None:
+        return POPULAR
+    text = f"Popular with people whose {group.attribute} is {group.value}"
+    return Reason("popular_in_group", text, attribute=group.attribute, attribute_value=group.value)
 
 
 def _total_evidence(ranking: Ranking, n_history: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -111,17 +128,16 @@ def _reasons(
     common: "CommonGround",
     listed: int,
     preferred: list[tuple[float, Reason]],
-    *,
-    popular: bool,
+    otherwise: Reason,
 ) -> list[Reason]:
-    """The liked entries, categories and people that speak most for an item. Where none does, that it is popular if that is what
-    put it there, or else that it goes with the history as a whole."""
+    """The liked entries, categories and people that speak most for an item, and where none does, what is said otherwise: that it
+    is popular if that is what put it there, or else that it goes with the history as a whole."""
     liked = np.where(user.history.preferences >= 0, evidence, 0)
     strongest = [entry for entry in np.argsort(-liked, kind="stable")[:MOST_REASONS].tolist() if liked[entry] > 0]
     reasons = [(float(liked[entry]), _because(user, entry, common, listed)) for entry in strongest]
     if preferred:
         reasons = sorted([*reasons, *preferred], key=lambda each: -each[0])[:MOST_REASONS]
-    return [reason for _, reason in reasons] or [POPULAR if popular else RELATED]
+    return [reason for _, reason in reasons] or [otherwise]
 
 
 def _because(user: KnownUser, entry: int, common: "CommonGround", listed: int) -> Reason:

@@ -17,7 +17,6 @@ from app.services.history import KnownUser
 from app.services.live_engine import Serving
 from app.services.personal import Fallback, PersonalScores, allowed_rows, score_for
 from app.services.reasons import Reason, reasons_of, similar_to
-from app.services.tastes import TasteScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def cut_list(
     total = scores.scores.total
     rows = rows_left(page, serving.catalogue, allowed) if page else rank_allowed(serving, total, allowed, request)
     ranking = scores.at(rows[: request.limit], explain=request.explain)
-    return page_of(serving, explained_items(serving, ranking, user, request, scores.tastes), rows, request, now, page)
+    return page_of(serving, explained_items(serving, ranking, user, request, scores), rows, request, now, page)
 
 
 def rank_allowed(serving: Serving, scores: FloatArray, allowed: BoolArray, request: ListRequest) -> RowArray:
@@ -157,14 +156,14 @@ def page_of(
 
 
 def explained_items(
-    serving: Serving, ranking: Ranking, user: KnownUser, request: ListRequest, tastes: TasteScores | None
+    serving: Serving, ranking: Ranking, user: KnownUser, request: ListRequest, scores: PersonalScores
 ) -> list[ListedItem]:
     """The items of a ranking, with what explains them if that is asked for."""
     catalogue = serving.catalogue
     listed = show_items(catalogue, ranking.rows, ranking.scores, request.fields)
     if not request.explain:
         return listed
-    reasons = reasons_of(ranking, user, catalogue, tastes)
+    reasons = reasons_of(ranking, user, catalogue, scores.tastes, scores.groups)
     return [
         replace(
             item,

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
+from app.engine.arrays import RowArray
+from app.engine.group_popularity import group_name
 from app.engine.terms import Description
-from training.data import Feedback, ItemRecord, Snapshot
+from training.data import Feedback, ItemRecord, Snapshot, UserGroups
 from training.importers.archive import open_archive
 from training.importers.lines import BadLines
 from training.importers.movielens_layouts import MovieLensFiles, detect_layout
 from training.importers.movielens_movies import read_movies
 from training.importers.movielens_ratings import Bounds, read_ratings
+from training.importers.movielens_users import read_users
 
 LATEST_SECONDS = 2**40
 
@@ -29,16 +32,33 @@ def read_snapshot_of_archive(path: Path, lowest: float, highest: float) -> Snaps
         )
         for row, movie in enumerate(movies)
     ]
-    return Snapshot(items, _read_feedback(found, np.array([int(movie.id) for movie in movies]), lowest, highest, bad))
+    ids = np.array([int(movie.id) for movie in movies])
+    feedback, people = _read_feedback(found, ids, lowest, highest, bad)
+    return Snapshot(items, feedback, _read_groups(found, people, bad))
+
+
+def _read_groups(found: MovieLensFiles, people: RowArray, bad: BadLines) -> UserGroups:
+    """Who shares an attribute, of the users with these numbers, ascending."""
+    numbers = {str(person): place for place, person in enumerate(people.tolist())}
+    names: dict[bytes, int] = {}
+    pairs: list[tuple[int, int]] = []
+    for user in read_users(found, bad):
+        for attribute, value in user.attributes.items():
+            if user.id in numbers:
+                group = names.setdefault(group_name(attribute, value), len(names))
+                pairs.append((numbers[user.id], group))
+    members = np.array(pairs, np.int64).reshape(-1, 2)
+    return UserGroups(list(names), members[:, 0], members[:, 1])
 
 
 def _read_feedback(
     found: MovieLensFiles,
-    ids: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    ids: RowArray,
     lowest: float,
     highest: float,
     bad: BadLines,
-) -> Feedback:
+) -> tuple[Feedback, RowArray]:
+    """The ratings, and the numbers of the users in the archive, ascending."""
     order = np.argsort(ids)
     bounds = Bounds(lowest, highest, LATEST_SECONDS, ids[order])
     with found.archive.open(found.files[found.layout.ratings]) as stream:
@@ -46,10 +66,11 @@ def _read_feedback(
     user = np.concatenate([block.user for block in blocks])
     movie = np.concatenate([block.movie for block in blocks])
     people, users = np.unique(user, return_inverse=True)
-    return Feedback.ordered(
+    feedback = Feedback.ordered(
         len(people),
         users.astype(np.int64),
         order[np.searchsorted(ids[order], movie)].astype(np.int64),
         np.concatenate([block.value for block in blocks]).astype(np.float32),
         np.concatenate([block.seconds for block in blocks]).astype(np.float64),
     )
+    return feedback, people.astype(np.int64)

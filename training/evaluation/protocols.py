@@ -35,6 +35,12 @@ PROTOCOLS = {
         ("NDCG@100", "Recall@20", "Recall@50", "Precision@10", "MAP@100", "MRR"),
         "NDCG@100",
     ),
+    "cold-users": Protocol(
+        "training.evaluation.cold_users",
+        "evaluate_cold_users",
+        ("NDCG@10", "Recall@20", "HR@10", "Precision@10", "MRR"),
+        None,
+    ),
     "cold-items": Protocol(
         "training.evaluation.cold_items",
         "evaluate_cold_items",

@@ -70,8 +70,10 @@ def prepare(setting: Setting, fitted_on: Feedback, lesson: Lesson, *, users: int
     """The signals fitted on ``fitted_on``, with weights learned on the lesson, from as many as ``users`` a range of lengths; what
     was made before for the same is not made again."""
     blend = BlendParameters(users=users, liked_from=setting.liked_from)
+    groups = setting.snapshot.groups
     key: Mapping[str, Any] = {
         "items": digest_of_items(setting.snapshot.items),
+        "groups": [digest(groups.users, groups.groups), [name.decode() for name in groups.names]],
         "fitted_on": digest_of_feedback(fitted_on),
         "lesson_fitted_on": digest_of_feedback(lesson.fitted_on),
         "lesson_known": digest_of_feedback(lesson.split.known),

@@ -15,17 +15,20 @@ from training.importers.lines import BadLines
 from training.importers.movielens_layouts import MovieLensFiles, detect_layout
 from training.importers.movielens_movies import MovieCounts, import_movies
 from training.importers.movielens_ratings import Bounds, RatingBlock, read_ratings
+from training.importers.movielens_users import import_users
 from training.importers.progress import Report, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What an import did: the layout found, counts of movies and ratings by outcome, and the lines left out."""
+    """What an import did: the layout found, counts of movies and ratings by outcome, the lines left out, and how many users have
+    got other attributes."""
 
     layout: str
     movies: MovieCounts
     ratings: Mapping[str, int]
     bad: BadLines
+    users: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +48,28 @@ def import_movielens(
     now: datetime,
     report: Report = ignore_progress,
     whole: bool = False,
+    user_attributes: bool = True,
 ) -> ImportSummary:
     """Import the archive at ``path``, a folder or a zip file, whose layout is told by the files inside.
 
     The connection is in autocommit mode: transactions begin and end here.
 
     The movies and each block of ratings are committed as they come, so that an import that was cut off leaves whole
-    blocks behind and can be repeated; with ``whole`` everything is committed at the end or not at all. Bad lines are
-    left out and told in the summary. Raises InvalidInput when the archive itself cannot be read.
+    blocks behind and can be repeated; with ``whole`` everything is committed at the end or not at all. ``user_attributes``
+    says whether to store what the archive tells of people. Bad lines are left out and told in the summary. Raises
+    InvalidInput when the archive itself cannot be read.
     """
     found = detect_layout(open_archive(path))
     bad = BadLines()
     if whole:
         with connection.transaction():
             movies, ratings = _import_all(connection, found, rules, bad, now, report)
+            users = _import_users(connection, found, bad, report) if user_attributes else 0
     else:
         movies, ratings = _import_all(connection, found, rules, bad, now, report)
+        users = _import_users(connection, found, bad, report) if user_attributes else 0
     refresh_statistics(connection, movies.created + movies.updated + ratings["created"] + ratings["updated"])
-    return ImportSummary(found.layout.name, movies, dict(ratings), bad)
+    return ImportSummary(found.layout.name, movies, dict(ratings), bad, users)
 
 
 def _import_all(
@@ -84,6 +91,11 @@ def _import_all(
                 outcomes.update(merge_ratings_sync(connection, _rating_rows(block), now=now))
             report(member.name.name, block.end, member.size)
     return movies, outcomes
+
+
+def _import_users(connection: psycopg.Connection, found: MovieLensFiles, bad: BadLines, report: Report) -> int:
+    with connection.transaction():
+        return import_users(connection, found, bad, report)
 
 
 def _rating_rows(block: RatingBlock) -> list[RatingRow]:

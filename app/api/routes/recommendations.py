@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
+import orjson
 from fastapi import Path, Response
 
 from app.api.access import requires
@@ -39,7 +40,8 @@ async def get_recommendations(
     request: PersonalListQuery,
 ) -> Response:
     """The best unseen items, ranked for what the user has rated and done up to this moment. Who has done nothing yet, or is not
-    known at all, gets what is popular, and `fallback` says so."""
+    known at all, gets what is popular, with those who share the user's attributes if there are enough of them, and `fallback`
+    says so."""
     now = services.now()
     call = ListCall(services, "recommendations", request, now, user_id)
     page = call.page()
@@ -70,12 +72,13 @@ async def recommend_for_history(
 ) -> Response:
     """What a user with this history would get. Of several ratings of one item the newest counts, a rating counts before all
     events of its item, of several events the one with the greatest weight, and unknown items are passed over. `preferences`
-    do what stored ones do: tastes make a list for a visitor without a history, and hard limits are never broken."""
+    do what stored ones do: tastes make a list for a visitor without a history, and hard limits are never broken. `attributes`
+    make it a list by group."""
     now = services.now()
     check_history(body, services.settings)
     call = ListCall(services, "history", request, now)
     page = call.page()
-    serving, stated = services.live.serving, Stated(body.preferences.as_preferences())
+    serving, stated = services.live.serving, _stated(body)
     if serving is None:
         wishes = _without_posted(request, body, services.settings.event_kinds)
         return await _without_release(replace(call, request=wishes), page, replace(NO_FEEDBACK, stated=stated))
@@ -86,6 +89,12 @@ async def recommend_for_history(
         if request.explain:
             listed = with_predictions(serving, user, listed, scale_of(services.settings))
     return _answer(call, listed, page)
+
+
+def _stated(body: HistoryIn) -> Stated:
+    """What the body states of the visitor."""
+    attributes = orjson.dumps(body.attributes).decode() if body.attributes else None
+    return Stated(body.preferences.as_preferences(), attributes=attributes)
 
 
 def _without_posted(request: ListRequest, body: HistoryIn, kinds: EventKinds) -> ListRequest:

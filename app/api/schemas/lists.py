@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from app.api.schemas.base import Answer, ExternalId, Instant, Strict, Text
 from app.api.schemas.events import EXAMPLE_RECOMMENDATION_ID
 from app.api.schemas.items import PersonOut
+from app.api.schemas.users import Attributes
 from app.api.schemas.wishes import PreferencesIn
 from app.engine.signals import SignalName
 from app.services.reasons import Reason
@@ -39,6 +40,8 @@ SHAWSHANK_LIST: dict[str, Any] = {
                     "value": 5.0,
                     "event": None,
                     "name": None,
+                    "attribute": None,
+                    "attribute_value": None,
                     "shared_people": [],
                     "shared_categories": ["Drama"],
                     "text": "Because you rated Schindler's List 5 stars",
@@ -97,6 +100,7 @@ class ReasonOut(Answer):
         "preferred_person",
         "related_to_history",
         "popular",
+        "popular_in_group",
         "similar_to",
         "trending",
         "newest",
@@ -108,6 +112,10 @@ class ReasonOut(Answer):
     value: float | None = Field(description="The rating it got.")
     event: str | None = Field(description="The kind of the event, such as `play`, for `because_of_event`.")
     name: str | None = Field(description="The category or person, for `preferred_category` and `preferred_person`.")
+    attribute: str | None = Field(
+        description="One of the user's own attributes, for `popular_in_group`: those who share it take the item more often."
+    )
+    attribute_value: str | None = Field(description="The user's own value of it, as text.")
     shared_people: list[str] = Field(description="Up to five people whom that item and this one have in common.")
     shared_categories: list[str] = Field(description="Up to five categories that both are in.")
     text: str
@@ -190,6 +198,11 @@ class HistoryIn(Strict):
         default=PreferencesIn(),
         description="What the visitor has stated to like or not, and hard limits; nothing is stored.",
     )
+    attributes: Attributes = Field(
+        default={},
+        description="What you know of the visitor, as with `PUT /v1/users/{user_id}`; nothing is stored.",
+        examples=[{"age_group": "18-24"}],
+    )
 
 
 def render_list(
@@ -241,6 +254,8 @@ def _reason(reason: Reason) -> dict[str, Any]:
         "value": reason.value,
         "event": reason.event,
         "name": reason.name,
+        "attribute": reason.attribute,
+        "attribute_value": reason.attribute_value,
         "shared_people": list(reason.shared_people),
         "shared_categories": list(reason.shared_categories),
         "text": reason.text,

@@ -25,7 +25,8 @@ Attributes = Annotated[
     AfterValidator(_attributes),
     Field(
         description="Whatever you know of the user, an age group or a country say: a JSON object of up to "
-        f"{limits.USER_ATTRIBUTES_BYTES} bytes. It is kept and told; no list depends on it yet.",
+        f"{limits.USER_ATTRIBUTES_BYTES} bytes. Who has no history gets what is popular with those who share a "
+        "text, number or boolean in it.",
         examples=[_ATTRIBUTES],
     ),
 ]

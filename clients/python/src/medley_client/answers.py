@@ -50,6 +50,8 @@ class ReasonOut(TypedDict):
     value: float | None
     event: str | None
     name: str | None
+    attribute: str | None
+    attribute_value: str | None
     shared_people: list[str]
     shared_categories: list[str]
     text: str

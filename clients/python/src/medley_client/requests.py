@@ -52,10 +52,11 @@ def recommend_for_history(
     history: Sequence[inputs.HistoryEntry],
     *,
     preferences: Mapping[str, inputs.Tastes | inputs.Limits] | None = None,
+    attributes: Mapping[str, Any] | None = None,
     **query: Unpack[inputs.RecommendationQuery],
 ) -> PageRequest[answers.RankedList, answers.RankedItem]:
     """The best items for somebody who did this. Nothing is stored."""
-    body = present(history=history, preferences=preferences)
+    body = present(history=history, preferences=preferences, attributes=attributes)
     return PageRequest("POST", "/v1/recommendations", query=query, body=body)
 
 
