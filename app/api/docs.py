@@ -68,6 +68,9 @@ _PROBLEMS = {
 }
 _BODY_ONLY = {"413", "415"}
 
+# Pydantic gives the bounds of what it reads by a function under its own names, which mean nothing in a JSON Schema.
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
 
 def install_docs(app: FastAPI) -> None:
     """Serve ``/openapi.json`` and ``/docs``."""
@@ -115,6 +118,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for operations in schema["paths"].values():
         for operation in operations.values():
             _add_problems(operation)
+            _name_bounds(operation)
     describe_access(app, schema)
     return schema
 
@@ -137,6 +141,14 @@ def _add_problems(operation: dict[str, Any]) -> None:
         if status >= "400" and "content" not in response and "$ref" not in response:
             response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _name_bounds(operation: dict[str, Any]) -> None:
+    for parameter in operation.get("parameters", ()):
+        for schema in (parameter["schema"], *parameter["schema"].get("anyOf", ())):
+            for ours, theirs in _BOUNDS.items():
+                if ours in schema:
+                    schema[theirs] = schema.pop(ours)
 
 
 def _asset_route(package: str, name: str, media_type: str) -> Any:

@@ -57,10 +57,19 @@ async def test_the_popularity_dial_turns_the_list(reading_service: Service) -> N
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("diversity", "1.1"), ("diversity", "-0.1"), ("diversity", "NaN"), ("popularity", "-2"), ("popularity", "1e0")],
+    [
+        ("diversity", "1.1"),
+        ("diversity", "-0.1"),
+        ("diversity", "NaN"),
+        ("diversity", "1e400"),
+        ("popularity", "-2"),
+        ("popularity", "+1"),
+    ],
 )
 async def test_a_dial_off_its_range_is_refused(reading_service: Service, name: str, value: str) -> None:
     answer = await reading_service.client.get(address("users", "u", "recommendations"), params={name: value})
     assert [pointer for pointer, _ in problem(answer)] == [f"/query/{name}"]
     good = await reading_service.client.get(address("users", "u", "recommendations"), params={name: "0.50"})
     assert good.status_code == 200
+    small = await reading_service.client.get(address("users", "u", "recommendations"), params={name: "1e-07"})
+    assert small.status_code == 200

@@ -96,7 +96,11 @@ def _web_address(value: str) -> str:
 
 WebAddress = Annotated[
     str,
-    Field(max_length=limits.LONGEST_ADDRESS, examples=["https://example.com/318.jpg"]),
+    Field(
+        max_length=limits.LONGEST_ADDRESS,
+        examples=["https://example.com/318.jpg"],
+        json_schema_extra={"format": "uri", "pattern": "^https?://"},
+    ),
     AfterValidator(_web_address),
 ]
 

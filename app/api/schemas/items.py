@@ -65,8 +65,8 @@ class ItemIn(Strict):
     released_on: Date | None = None
     duration_minutes: Annotated[int, Field(ge=0, le=limits.LONGEST_DURATION_MINUTES)] | None = None
     certificate: Annotated[Text, Field(min_length=1, max_length=limits.LONGEST_CERTIFICATE)] | None = None
-    language: Annotated[Text, Field(max_length=limits.LONGEST_LANGUAGE, pattern=limits.LANGUAGE_PATTERN)] | None = (
-        Field(default=None, description="A BCP 47 tag.", examples=["en", "pt-BR"])
+    language: Annotated[str, Field(max_length=limits.LONGEST_LANGUAGE, pattern=limits.LANGUAGE_PATTERN)] | None = Field(
+        default=None, description="A BCP 47 tag.", examples=["en", "pt-BR"]
     )
     image_url: WebAddress | None = None
     url: WebAddress | None = None

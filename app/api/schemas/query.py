@@ -1,13 +1,15 @@
 """Types of query parameters, which arrive as text: read as strictly as JSON is."""
 
 import re
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,30})?")
+# With an exponent too, as JavaScript and Python write what is small: 1e-7.
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 
 
 def _integer(value: Any) -> Any:
@@ -21,8 +23,11 @@ def _integer(value: Any) -> Any:
 def _number(value: Any) -> Any:
     if isinstance(value, str):
         if not _NUMBER.fullmatch(value):
-            raise PydanticCustomError("not_a_number", "Must be a number in plain digits")
-        return float(value)
+            raise PydanticCustomError("not_a_number", "Must be a number")
+        number = float(value)
+        if not isfinite(number):
+            raise PydanticCustomError("not_finite", "Must be a finite number")
+        return number
     return value
 
 
