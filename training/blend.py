@@ -1,7 +1,7 @@
 """Learns the blend: for each range of history lengths, the weights that put the held-out next item on top."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,14 +51,31 @@ def learn_blend(
     With ``only`` the columns of one signal are weighed, and the others weigh 0. With ``among``, ``(n_rows,)``, the candidates are
     some rows alone, none of which may stand in a history.
     """
-    used = np.array([only in (None, signal) for signal, _ in engine.blend.columns])
+    return weigh_columns(engine, blend_examples(engine, split, parameters, seed, among, report), parameters, only)
+
+
+def blend_examples(
+    engine: Engine,
+    split: Split,
+    parameters: BlendParameters,
+    seed: int,
+    among: BoolArray | None = None,
+    report: Report = report_nothing,
+) -> Iterator[FloatArray]:
+    """For each range of lengths the standardised columns ``(users, c, 1 + candidates)`` that the weights are learned from."""
     rng = np.random.default_rng(seed)
-    weights: list[FloatArray | None] = []
     for position, size in enumerate(HISTORY_SIZES):
         upper = HISTORY_SIZES[position + 1] - 1 if position + 1 < len(HISTORY_SIZES) else None
-        examples = _examples(engine, split, (size, upper), parameters, rng, among)
-        weights.append(_fit_weights(examples, used, parameters.penalty) if len(examples) >= FEWEST_USERS else None)
+        yield _examples(engine, split, (size, upper), parameters, rng, among)
         report("blend", (position + 1) / len(HISTORY_SIZES))
+
+
+def weigh_columns(
+    engine: Engine, examples: Iterable[FloatArray], parameters: BlendParameters, only: SignalName | None = None
+) -> FloatArray:
+    """The weights that :func:`learn_blend` finds, shape ``(len(HISTORY_SIZES), c)``, from the examples of each range."""
+    used = np.array([only in (None, signal) for signal, _ in engine.blend.columns])
+    weights = [_fit_weights(each, used, parameters.penalty) if len(each) >= FEWEST_USERS else None for each in examples]
     if all(w is None for w in weights):
         return default_weights(engine)
     return np.stack(_fill_gaps(weights))

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, select
 
 from app.models import Release, TrainingRun
-from training.fit import Parameters
+from training.fit import Parameters, default_parameters
 
 AUTOMATIC = frozenset({"schedule", "ratings"})
 """Causes of runs that nobody in particular waits for."""
@@ -50,6 +50,13 @@ def read_champion(connection: Connection) -> Champion | None:
     return Champion(
         row.id, read_parameters(row.manifest.get("parameters", {})), row.manifest.get("tuning", {}), rejected
     )
+
+
+def first_parameters(champion: Champion | None, n_entries: int, *, careful: bool = False) -> Parameters:
+    """What a training on so many entries begins with: what a search has found before, else the defaults for that many; where it
+    is ``careful``, whatever the active release has."""
+    known = None if champion is None or not (champion.tuned or careful) else champion.parameters
+    return known or default_parameters(n_entries)
 
 
 def read_parameters(document: Mapping[str, Any]) -> Parameters | None:

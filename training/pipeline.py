@@ -13,9 +13,9 @@ from app.errors import Conflict
 from app.event_kinds import EventKinds
 from training.candidate import Effort, blend_parameters
 from training.catalogue import catalogue_arrays
-from training.champion import AUTOMATIC, Champion, read_champion
+from training.champion import AUTOMATIC, Champion, first_parameters, read_champion
 from training.data import Snapshot
-from training.fit import Parameters, Report, default_parameters, report_nothing
+from training.fit import Parameters, Report, report_nothing
 from training.lock import hold_training_lock
 from training.manifest import manifest_of
 from training.popularity import opinion_prior
@@ -75,7 +75,7 @@ def build_artifact(
     careful = champion is not None and champion.rejected and run.cause in AUTOMATIC
     fitted = fit_release(
         data.snapshot,
-        _start(plan, champion, len(data.snapshot.feedback), careful=careful),
+        plan.parameters or first_parameters(champion, len(data.snapshot.feedback), careful=careful),
         plan.scale_top,
         report,
         champion,
@@ -101,12 +101,6 @@ def _catalogue(snapshot: Snapshot, parameters: Parameters, scale_top: float) -> 
     share = scale_top / parameters.vote_scale
     prior = opinion_prior(snapshot.feedback, snapshot.items, share, parameters.popularity)
     return catalogue_arrays(snapshot.items, snapshot.feedback, prior)
-
-
-def _start(plan: Plan, champion: Champion | None, n_entries: int, *, careful: bool) -> Parameters:
-    """Where a run begins: with what it was given, with what a search has found before, or with the defaults."""
-    known = None if champion is None or not (champion.tuned or careful) else champion.parameters
-    return plan.parameters or known or default_parameters(n_entries)
 
 
 def _tuning(engine: Engine, run: ActiveRun, plan: Plan) -> Tuning | None:

@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from app.engine.arrays import BoolArray, FloatArray, RowArray
-from app.engine.diversity import diversify
-from app.engine.similarity import Similarity
+from app.engine.arrays import BoolArray, RowArray
 from app.errors import FieldError, InvalidInput
 from app.services.catalogue import Catalogue
 from app.services.recommendation_ids import Recommendation, read_recommendation_id
@@ -19,9 +17,6 @@ from app.services.signing import Signer
 
 MOST_ITEMS = 500
 """How long a list is that is walked by cursor."""
-
-MOST_DIVERSE = 200
-"""How long a diverse list is: each of its places is chosen among all that are left."""
 
 _PURPOSE = "frozen list"
 # Digest of what was asked, rank of the next item, how many items are left, bytes of a key.
@@ -36,11 +31,6 @@ class Page:
     recommendation: Recommendation
     rank: int
     keys: RowArray
-
-
-def order_diversely(similarity: Similarity, rows: RowArray, scores: FloatArray, diversity: float) -> RowArray:
-    """These rows, which come best first, in the order that the dial asks for."""
-    return rows[diversify(scores, similarity.content_of(rows), len(rows), diversity)]
 
 
 def rows_left(page: Page, catalogue: Catalogue, allowed: BoolArray) -> RowArray:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.engine.arrays import NO_ROWS, BoolArray, FloatArray, RowArray
+from app.engine.diversity import ranked_list
 from app.engine.engine import Ranking
-from app.engine.ranking import top_rows
 from app.engine.signals import SignalName
 from app.engine.similarity import Likeness
 from app.errors import NotFound
 from app.services.cards import CardField
 from app.services.catalogue import Catalogue, Filters
-from app.services.frozen_lists import MOST_DIVERSE, MOST_ITEMS, Page, order_diversely, rows_left
+from app.services.frozen_lists import MOST_ITEMS, Page, rows_left
 from app.services.history import KnownUser
 from app.services.live_engine import Serving
 from app.services.personal import Fallback, PersonalScores, allowed_rows, score_for
@@ -131,10 +131,7 @@ def cut_list(
 
 def rank_allowed(serving: Serving, scores: FloatArray, allowed: BoolArray, request: ListRequest) -> RowArray:
     """The whole list: the best of the allowed rows, in the order that the dial of diversity asks for."""
-    if not request.diversity:
-        return top_rows(scores, allowed, MOST_ITEMS)
-    best = top_rows(scores, allowed, MOST_DIVERSE)
-    return order_diversely(serving.engine.similarity, best, scores[best], request.diversity)
+    return ranked_list(scores, allowed, MOST_ITEMS, request.diversity, serving.engine.similarity.content_of)
 
 
 def page_of(

@@ -79,11 +79,13 @@ def test_an_archive_gives_a_table_json_and_plots_and_is_fitted_once(
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
         "last-out-coverage.svg", "last-out-dials.svg", "last-out-history.svg", "last-out-rankers.svg",
     ]  # fmt: skip
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "data" / "evaluation").iterdir()}
-    assert len(kept) == 1
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "data" / "evaluation").glob("*/manifest.json")}
+    assert kept
     assert evaluate(*options).code == 0
     assert figures_of(written) == figures  # what the fit cost is as it was: it was not fitted again
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "data" / "evaluation").glob("*/manifest.json")
+    } == kept
 
 
 def test_what_the_database_holds(
@@ -97,6 +99,15 @@ def test_what_the_database_holds(
     figures = figures_of(written)
     assert value(figures, "blend", "HR@20") > 2 * value(figures, "random", "HR@20")
     assert not (tmp_path / "data" / "evaluation").exists()
+
+
+@pytest.mark.parametrize("protocol", ["last-out", "new-users", "cold-items", "rating", "time-cut"])
+def test_too_little_data_is_told_in_a_line(evaluate: Command, archive: Path, protocol: str) -> None:
+    (archive / "ratings.dat").write_text("1::1::2::978300000\n")
+    done = evaluate("--data", archive, "--protocol", protocol)
+    assert done.code == 1
+    assert done.err.splitlines()[-1].startswith("medley: ")
+    assert "too l" in done.err or "too few" in done.err
 
 
 def test_one_source_has_to_be_given(evaluate: Command, archive: Path) -> None:

@@ -1,6 +1,8 @@
 """Reads a MovieLens archive straight into a snapshot, so that an evaluation needs no database."""
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from app.engine.arrays import RowArray
 from app.engine.group_popularity import group_name
 from app.engine.terms import Description
 from training.data import Feedback, ItemRecord, Snapshot, UserGroups
+from training.evaluation.store import Entry, Store, digest
 from training.importers.archive import open_archive
 from training.importers.lines import BadLines
 from training.importers.movielens_layouts import MovieLensFiles, detect_layout
@@ -16,10 +19,12 @@ from training.importers.movielens_ratings import Bounds, read_ratings
 from training.importers.movielens_users import read_users
 
 LATEST_SECONDS = 2**40
+_BYTES_AT_ONCE = 2**20
 
 
-def read_snapshot_of_archive(path: Path, lowest: float, highest: float) -> Snapshot:
-    """The movies and ratings of an archive or folder in any of the known layouts. Raises InvalidInput for anything else.
+def read_snapshot_of_archive(path: Path, lowest: float, highest: float, store: Store) -> Snapshot:
+    """The movies and ratings of an archive or folder in any of the known layouts; ratings that were read before are found in the
+    ``store``. Raises InvalidInput for anything else.
 
     Items stand in the byte order of their ids, users are numbered in the order of their numbers.
     """
@@ -33,8 +38,25 @@ def read_snapshot_of_archive(path: Path, lowest: float, highest: float) -> Snaps
         for row, movie in enumerate(movies)
     ]
     ids = np.array([int(movie.id) for movie in movies])
-    feedback, people = _read_feedback(found, ids, lowest, highest, bad)
-    return Snapshot(items, feedback, _read_groups(found, people, bad))
+    with found.archive.open(found.files[found.layout.ratings]) as stream:
+        content = hashlib.sha256()
+        while block := stream.read(_BYTES_AT_ONCE):
+            content.update(block)
+    key = {
+        "content": content.hexdigest(),
+        "layout": found.layout.name,
+        "items": digest(ids),
+        "bounds": [lowest, highest],
+    }
+    entry = store.get("ratings", key, lambda: _entry_of(*_read_feedback(found, ids, lowest, highest, bad)))
+    arrays: dict[str, Any] = dict(entry.arrays)
+    people = arrays.pop("people")
+    return Snapshot(items, Feedback(len(people), **arrays), _read_groups(found, people, bad))
+
+
+def _entry_of(feedback: Feedback, people: RowArray) -> Entry:
+    arrays = {name: getattr(feedback, name) for name in ("users", "items", "values", "times")}
+    return Entry(arrays | {"people": people})
 
 
 def _read_groups(found: MovieLensFiles, people: RowArray, bad: BadLines) -> UserGroups:

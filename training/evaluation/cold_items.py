@@ -34,7 +34,7 @@ def evaluate_cold_items(setting: Setting) -> list[Figure]:
     likes = likes_of(setting.snapshot.feedback, setting.liked_from)
     n_items = len(setting.snapshot.items)
     folds = np.random.default_rng(setting.seed).permutation(n_items) % FOLDS
-    setting = replace(setting, content=fit_items(setting))
+    setting = replace(setting, content=fit_items(setting, setting.parameters_for(likes)))
     trials: list[Trial] = []
     judged: list[dict[str, Judged]] = []
     sizes: list[int] = []

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.engine.arrays import BoolArray, RowArray
-from app.engine.diversity import POOL, diversify
+from app.engine.arrays import BoolArray, FloatArray, RowArray
+from app.engine.diversity import ranked_list
 from app.engine.engine import Engine
 from training.evaluation.figures import Figure, bootstrap_intervals
 from training.evaluation.metrics import coverage, diversity, hit_rate, ndcg, novelty, popularity_bias
 from training.evaluation.rankers import BLEND
 from training.evaluation.summary import Catalogue
 from training.evaluation.trials import LIST_LENGTH, Trial
+from training.threads import one_blas_thread
 
 DIVERSITIES = (0.0, 0.3, 0.6, 0.9)
 POPULARITIES = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -30,14 +31,9 @@ class Dials:
     diversity: float = 0.0
     popularity: float = 0.0
 
-    def listed(self, engine: Engine, trial: Trial) -> RowArray:
-        """The rows of one list, in the way the service makes it."""
-        allowed = np.ones(engine.n_rows, np.bool_)
-        allowed[trial.known] = False
-        scores = engine.score(trial.history, popularity=self.popularity)
-        pool = scores.rank(allowed, LIST_LENGTH * POOL if self.diversity else LIST_LENGTH)
-        vectors = engine.similarity.content_of(pool.rows)
-        return pool.rows[diversify(pool.scores, vectors, LIST_LENGTH, self.diversity)]
+    def listed(self, engine: Engine, scores: FloatArray, allowed: BoolArray) -> RowArray:
+        """The rows of one list by the scores at this popularity, made by the very function that serves."""
+        return ranked_list(scores, allowed, LIST_LENGTH, self.diversity, engine.similarity.content_of)[:LIST_LENGTH]
 
 
 POSITIONS = (
@@ -57,12 +53,17 @@ def figures_of_dials(
     asked = [trials[place] for place in places]
     users = np.array([trial.user for trial in asked], np.int64)
     targets = np.array([trial.targets[0] for trial in asked], np.int64)
-    for position in POSITIONS:
-        lists = np.full((len(asked), LIST_LENGTH), -1, np.int64)
+    lists = {position.name: np.full((len(asked), LIST_LENGTH), -1, np.int64) for position in POSITIONS}
+    with one_blas_thread():
         for place, trial in enumerate(asked):
-            rows = position.listed(engine, trial)
-            lists[place, : len(rows)] = rows
-        yield from _figures(protocol, position.name, lists, lists == targets[:, None], users, catalogue, seed)
+            allowed = np.ones(engine.n_rows, np.bool_)
+            allowed[trial.known] = False
+            scores = {value: engine.score(trial.history, popularity=value).total for value in POPULARITIES}
+            for position in POSITIONS:
+                rows = position.listed(engine, scores[position.popularity], allowed)
+                lists[position.name][place, : len(rows)] = rows
+    for name, found in lists.items():
+        yield from _figures(protocol, name, found, found == targets[:, None], users, catalogue, seed)
 
 
 def _figures(

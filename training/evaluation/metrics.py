@@ -6,7 +6,7 @@ depth.
 """
 
 import numpy as np
-from scipy.stats import hypergeom
+from scipy.special import gammaln
 
 from app.engine.arrays import BoolArray, DoubleArray, FloatArray, RowArray
 
@@ -76,10 +76,17 @@ def expected_sampled(ranks: RowArray, candidates: RowArray, negatives: int, k: i
     target. One draw is a lottery, and sampled metrics can mislead altogether (Krichene and Rendle, KDD 2020): the full ranking
     stands beside them.
     """
-    before = np.arange(k)
-    drawn = np.minimum(negatives, candidates)[:, None]
-    chances: DoubleArray = np.asarray(hypergeom.pmf(before, candidates[:, None], ranks[:, None], drawn), np.float64)
+    before, better, others = np.arange(k), ranks[:, None], candidates[:, None]
+    drawn = np.minimum(negatives, others)
+    worse = _log_choose(others - better, drawn - before)
+    chances = np.exp(_log_choose(better, before) + worse - _log_choose(others, drawn))
     return chances.sum(axis=1), (chances / np.log2(before + 2)).sum(axis=1)
+
+
+def _log_choose(n: RowArray, k: RowArray) -> DoubleArray:
+    """The logarithm of how many ways there are to choose k of n; -inf where there is none."""
+    ways: DoubleArray = gammaln(n + 1) - gammaln(np.maximum(k, 0) + 1) - gammaln(np.maximum(n - k, 0) + 1)
+    return np.where((k >= 0) & (k <= n), ways, -np.inf)
 
 
 def novelty(lists: RowArray, counts: RowArray) -> DoubleArray:

@@ -1,9 +1,12 @@
 """The protocols by name, and which figures of each stand in the tables."""
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from training.evaluation.setting import Evaluate
+from training.evaluation.figures import Figure
+from training.evaluation.rating import given_folds, ratings_of
+from training.evaluation.setting import Evaluate, Setting
+from training.evaluation.store import Entry, digest, digest_of_feedback, digest_of_snapshot
 
 LISTS = ("Coverage@20", "Novelty@20", "Diversity@20", "Popularity bias@20")
 
@@ -15,7 +18,7 @@ class Protocol:
     module: str
     function: str
     metrics: tuple[str, ...]
-    plotted: str | None
+    plotted: str
 
     def load(self) -> Evaluate:
         """The function that gives every figure; its module is imported only now."""
@@ -39,7 +42,7 @@ PROTOCOLS = {
         "training.evaluation.cold_users",
         "evaluate_cold_users",
         ("NDCG@10", "Recall@20", "HR@10", "Precision@10", "MRR"),
-        None,
+        "NDCG@10",
     ),
     "cold-items": Protocol(
         "training.evaluation.cold_items",
@@ -60,3 +63,22 @@ PROTOCOLS = {
         "NDCG@10",
     ),
 }
+
+
+def evaluate(protocol: str, setting: Setting) -> list[Figure]:
+    """Every figure of the protocol: those found before, where nothing that they depend on has changed."""
+    snapshot, given = setting.snapshot, setting.given
+    folds = given_folds(setting.source, snapshot.items, ratings_of(setting)) if protocol == "rating" else None
+    key = {
+        "protocol": protocol,
+        "snapshot": digest_of_snapshot(snapshot),
+        "feedback": digest_of_feedback(snapshot.feedback),
+        "parameters": None if given is None else asdict(given),
+        "scale": [setting.scale_bottom, setting.scale_top],
+        "folds": digest(folds),
+    }
+    measure = PROTOCOLS[protocol].load()
+    entry = setting.store.get(
+        "figures", key, lambda: Entry({}, {"figures": [asdict(each) for each in measure(setting)]})
+    )
+    return [Figure(**each) for each in entry.document["figures"]]

@@ -7,9 +7,9 @@ import numpy as np
 
 from app.engine.arrays import BoolArray, FloatArray
 from app.engine.blend import Blend, standard_weights
-from app.engine.engine import Engine
+from app.engine.engine import Engine, Scores
 from app.engine.signals import SIGNALS
-from training.blend import HISTORY_SIZES, BlendParameters, learn_blend
+from training.blend import HISTORY_SIZES, BlendParameters, blend_examples, weigh_columns
 from training.evaluation.trials import Trial
 from training.split import Split
 
@@ -27,12 +27,13 @@ def learn_weights(
 
     A signal with one column needs no learning. Where there are too few examples, the columns of a signal weigh the same.
     """
-    weights = {BLEND: learn_blend(engine, validation, parameters, seed, among=among)}
+    examples = list(blend_examples(engine, validation, parameters, seed, among))
+    weights = {BLEND: weigh_columns(engine, examples, parameters)}
     for signal in SIGNALS:
         own = np.array([name == signal for name, _ in engine.blend.columns])
         alone = np.broadcast_to(own.astype(np.float32), weights[BLEND].shape)
         if own.sum() > 1:
-            learned = learn_blend(engine, validation, parameters, seed, only=signal, among=among) * own
+            learned = weigh_columns(engine, examples, parameters, only=signal) * own
             alone = np.where(learned.any(axis=1, keepdims=True), learned, alone)
         weights[signal] = np.ascontiguousarray(alone)
     return weights
@@ -52,12 +53,12 @@ class EngineRankers:
             name: Blend(columns, HISTORY_SIZES, weights).weights_for(len(history))
             for name, weights in self.weights.items()
         }
-        scores = {BLEND: self.engine.score(history, weights=now[BLEND]).total}
+        readings = [signal.read(history) for signal in self.engine.signals]
+        scores = {BLEND: Scores(self.engine.signals, readings, now[BLEND], self.engine.n_rows).total}
         start = 0
-        for signal in self.engine.signals:
+        for signal, reading in zip(self.engine.signals, readings, strict=True):
             own = slice(start, start + len(signal.columns))
             start = own.stop
-            reading = signal.read(history)
             scores[signal.name] = np.zeros(self.engine.n_rows, np.float32)
             reading.add_to(scores[signal.name], standard_weights(now[signal.name][own], reading.scales))
         return scores

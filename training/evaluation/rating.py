@@ -5,18 +5,19 @@ The folds are those that a data set brings along (``u1.test`` to ``u5.test`` of 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from app.engine.arrays import BoolArray, DoubleArray, RowArray
-from app.engine.predicted_rating import Expected, RatingScale
+from app.engine.predicted_rating import Expected, RatingPredictor, RatingReading, RatingSamples, RatingScale
 from app.errors import InvalidInput
 from training.data import Feedback, ItemRecord
 from training.evaluation.figures import Figure, bootstrap_intervals
 from training.evaluation.resources import Resources, measured
 from training.evaluation.setting import Setting, cost_figures
+from training.evaluation.store import Entry, digest_of_feedback
 from training.evaluation.summary import EVERYBODY, LENGTHS, length_slice
 from training.importers.archive import open_archive
 from training.rating_model import expect_all, fit_rating_model
@@ -43,8 +44,7 @@ class Answers:
 def evaluate_rating(setting: Setting) -> list[Figure]:
     """Every figure of the protocol: root mean squared and mean absolute error, and what the interval holds. Raises InvalidInput
     where there are too few ratings for folds."""
-    feedback = setting.snapshot.feedback
-    feedback = feedback.take(feedback.rated)
+    feedback = ratings_of(setting)
     folds = given_folds(setting.source, setting.snapshot.items, feedback)
     if folds is None:
         folds = (hash_pairs(feedback.users, feedback.items, setting.seed) % np.uint64(FOLDS)).astype(np.int64)
@@ -94,14 +94,16 @@ def _looked_up(keys: RowArray, numbers: RowArray, wanted: RowArray) -> RowArray:
     return np.where(keys[order][places] == wanted, numbers[order][places], -1)
 
 
+def ratings_of(setting: Setting) -> Feedback:
+    """What the protocol is about: the entries that are ratings."""
+    feedback = setting.snapshot.feedback
+    return feedback.take(feedback.rated)
+
+
 def _answer(setting: Setting, known: Feedback, asked: Feedback) -> tuple[Answers, Resources]:
     """Everything that is predicted of one fold, and what the fit cost."""
     n_items = len(setting.snapshot.items)
-    with measured() as spent:
-        fit = fit_rating_model(known, n_items, setting.parameters.rating, setting.seed)
-    if fit is None:
-        raise InvalidInput("There are no ratings to learn from.")
-    predictor = fit.predictor()
+    predictor, spent = _fitted(setting, known, n_items)
     means, deviations = expect_all(predictor, known, asked)
     scale = RatingScale(setting.scale_bottom, setting.scale_top)
     predicted = predictor.on_scale(Expected(means, deviations), scale)
@@ -109,6 +111,29 @@ def _answer(setting: Setting, known: Feedback, asked: Feedback) -> tuple[Answers
     counts = np.bincount(known.items, minlength=n_items)[asked.items]
     stars = {"blend": predicted.stars, **_simple_stars(known, asked, n_items)}
     return Answers(stars, predicted.lows, predicted.highs, lengths, counts), spent
+
+
+def _fitted(setting: Setting, known: Feedback, n_items: int) -> tuple[RatingPredictor, Resources]:
+    """What predicts ratings, fitted on these or kept of a fit on these, and what the fit cost."""
+    parameters = setting.parameters_for(known).rating
+
+    def make() -> Entry:
+        with measured() as spent:
+            fit = fit_rating_model(known, n_items, parameters, setting.seed)
+        if fit is None:
+            raise InvalidInput("There are no ratings to learn from.")
+        return Entry(fit.samples.arrays(), {"reading": asdict(fit.reading), "cost": asdict(spent)})
+
+    key = {
+        "n_items": n_items,
+        "known": digest_of_feedback(known),
+        "parameters": asdict(parameters),
+        "seed": setting.seed,
+    }
+    entry = setting.store.get("rating", key, make)
+    samples = RatingSamples.read(entry.arrays, n_items)
+    predictor = RatingPredictor(samples, RatingReading(**entry.document["reading"]))
+    return predictor, Resources(**entry.document["cost"])
 
 
 def _simple_stars(known: Feedback, asked: Feedback, n_items: int) -> dict[str, DoubleArray]:

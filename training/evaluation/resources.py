@@ -16,6 +16,20 @@ class Resources:
     processor_seconds: float = 0.0
     peak_bytes: int = 0
 
+    def plus(self, other: "Resources") -> "Resources":
+        """What both cost, one after the other."""
+        return Resources(
+            self.seconds + other.seconds,
+            self.processor_seconds + other.processor_seconds,
+            max(self.peak_bytes, other.peak_bytes),
+        )
+
+    def less(self, other: "Resources") -> "Resources":
+        """What is left of the time without a part of it."""
+        return Resources(
+            self.seconds - other.seconds, self.processor_seconds - other.processor_seconds, self.peak_bytes
+        )
+
 
 @contextmanager
 def measured() -> Generator[Resources]:

@@ -1,23 +1,27 @@
 """What every protocol is given, and how it comes by a fitted engine with learned weights."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from app.engine.arrays import BoolArray
 from training.blend import BlendParameters
+from training.collaborative import Factors, fit_factors
 from training.content import ContentFit, fit_content
 from training.data import Feedback, Snapshot
 from training.evaluation.figures import Figure
-from training.evaluation.prepared import Prepared, PreparedParts, digest, digest_of_feedback, digest_of_items
-from training.evaluation.rankers import BLEND, learn_weights
+from training.evaluation.prepared import KeptParts, Prepared, keep_content
+from training.evaluation.rankers import BLEND, Weights, learn_weights
 from training.evaluation.refine import refine_weights
 from training.evaluation.resources import Resources, measured
+from training.evaluation.store import Entry, Key, Store, digest, digest_of_feedback, digest_of_items, digest_of_snapshot
 from training.evaluation.summary import EVERYBODY
 from training.evaluation.trials import Trial
-from training.fit import Fit, Parameters, Report, fit_signals, report_nothing
+from training.fit import Fit, Parameters, Report, default_parameters, fit_signals, report_nothing
 from training.split import Split
+from training.threads import one_blas_thread
 
 LIKED_SHARE = 0.8
 """From which share of the top of the scale a rating says that the item was liked: 4 of 5 stars."""
@@ -25,15 +29,14 @@ LIKED_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The data and how to treat it. ``scale_top`` is the highest rating, ``scale_bottom`` the
-    lowest; ``parts`` keeps what was fitted;
-    ``source`` is the archive that the data came from, None for a database; ``content`` what is
-    known of the items' content already."""
+    """The data and how to treat it. ``given`` are the hyper-parameters, None for those that a training on as much begins with;
+    ``scale_top`` is the highest rating, ``scale_bottom`` the lowest; ``store`` keeps what was fitted; ``source`` is the archive
+    that the data came from, None for a database; ``content`` what is known of the items' content already."""
 
     snapshot: Snapshot
-    parameters: Parameters
+    given: Parameters | None
     scale_top: float
-    parts: PreparedParts
+    store: Store
     report: Report = report_nothing
     source: Path | None = None
     content: ContentFit | None = None
@@ -47,7 +50,11 @@ class Setting:
     @property
     def seed(self) -> int:
         """The seed of everything that is drawn."""
-        return self.parameters.seed
+        return (self.given or Parameters()).seed
+
+    def parameters_for(self, fitted_on: Feedback) -> Parameters:
+        """What a fit on this part of the feedback is made with: as a training would choose it, by the size of the part."""
+        return self.given or default_parameters(len(fitted_on))
 
 
 Evaluate = Callable[[Setting], list[Figure]]
@@ -68,42 +75,77 @@ class Lesson:
 
 def prepare(setting: Setting, fitted_on: Feedback, lesson: Lesson, *, users: int = 1_000) -> Prepared:
     """The signals fitted on ``fitted_on``, with weights learned on the lesson, from as many as ``users`` a range of lengths; what
-    was made before for the same is not made again."""
+    was made before of the same is not made again.
+
+    Where the lesson is fitted on less, the factors of the fit go on from those of the lesson's, as a release's do."""
+    parameters = setting.parameters_for(fitted_on)
+    setting = replace(setting, content=setting.content or fit_items(setting, parameters))
     blend = BlendParameters(users=users, liked_from=setting.liked_from)
-    groups = setting.snapshot.groups
-    key: Mapping[str, Any] = {
-        "items": digest_of_items(setting.snapshot.items),
-        "groups": [digest(groups.users, groups.groups), [name.decode() for name in groups.names]],
-        "fitted_on": digest_of_feedback(fitted_on),
-        "lesson_fitted_on": digest_of_feedback(lesson.fitted_on),
-        "lesson_known": digest_of_feedback(lesson.split.known),
-        "lesson": digest(lesson.split.users, lesson.split.targets, lesson.split.target_values, lesson.among),
-        "trials": [lesson.k, digest(*(each for t in lesson.trials for each in (t.history.rows, t.targets, t.known)))],
-        "parameters": asdict(setting.parameters) | {"blend": asdict(blend), "scale_top": setting.scale_top},
+    parts = _parts(setting, lesson.fitted_on)
+
+    @cache
+    def trial() -> tuple[Fit, Resources]:
+        return _fit(setting, lesson.fitted_on, parameters, parts)
+
+    def teach() -> Entry:
+        fit, spent = trial()
+        engine = fit.engine()
+        with one_blas_thread():
+            weights = learn_weights(engine, lesson.split, blend, setting.seed, lesson.among)
+            if lesson.trials:
+                weights[BLEND] = refine_weights(engine, lesson.trials, weights[BLEND], lesson.k)
+        return Entry(weights, {"order": list(weights), "cost": asdict(spent)})
+
+    key = {**_key(setting, lesson, parameters), "blend": asdict(blend)}
+    learned = setting.store.get("weights", key, teach)
+    arrays: Any = learned.arrays
+    weights: Weights = {name: arrays[name] for name in learned.document["order"]}
+    if fitted_on is lesson.fitted_on:
+        fit, _ = trial()
+    else:
+        n, als = len(setting.snapshot.items), parameters.als
+        start = parts.get("factors", (als, setting.seed), lambda: fit_factors(lesson.fitted_on, n, als, setting.seed))
+        fit, _ = _fit(setting, fitted_on, parameters, _parts(setting, fitted_on, lesson.fitted_on), start)
+    return Prepared(fit, weights, Resources(**learned.document["cost"]))
+
+
+def _parts(setting: Setting, feedback: Feedback, begun_on: Feedback | None = None) -> KeptParts:
+    """What is kept of fits on this feedback, whose factors go on from those of a fit on ``begun_on``, if there is any."""
+    key = {"n_items": len(setting.snapshot.items), "feedback": digest_of_feedback(feedback)}
+    return KeptParts(setting.store, key if begun_on is None else key | {"begun_on": digest_of_feedback(begun_on)})
+
+
+def _fit(
+    setting: Setting, feedback: Feedback, parameters: Parameters, parts: KeptParts, start: Factors | None = None
+) -> tuple[Fit, Resources]:
+    """A fit of all signals and what it cost, whenever its parts were made."""
+    snapshot, scale_top = setting.snapshot, setting.scale_top
+    with measured() as spent:
+        fit = fit_signals(snapshot, feedback, parameters, scale_top, setting.report, setting.content, start, parts)
+    return fit, spent.less(parts.here).plus(parts.cost)
+
+
+def _key(setting: Setting, lesson: Lesson, parameters: Parameters) -> Key:
+    """All that the weights of a lesson depend on."""
+    trials = (each for t in lesson.trials for each in (t.history.rows, t.history.preferences, t.targets, t.known))
+    return {
+        "snapshot": digest_of_snapshot(setting.snapshot),
+        "fitted_on": digest_of_feedback(lesson.fitted_on),
+        "known": digest_of_feedback(lesson.split.known),
+        "held out": digest(lesson.split.users, lesson.split.targets, lesson.split.target_values, lesson.among),
+        "trials": [lesson.k, digest(*trials)],
+        "parameters": asdict(parameters),
+        "scale_top": setting.scale_top,
     }
 
-    def make() -> Prepared:
-        content = setting.content or fit_items(setting)
-        with measured() as spent:
-            fit = _fit(setting, fitted_on, content)
-        trial = fit if fitted_on is lesson.fitted_on else _fit(setting, lesson.fitted_on, content)
-        engine = trial.engine()
-        weights = learn_weights(engine, lesson.split, blend, setting.seed, lesson.among)
-        if lesson.trials:
-            weights[BLEND] = refine_weights(engine, lesson.trials, weights[BLEND], lesson.k)
-        return Prepared(fit, weights, spent)
 
-    return setting.parts.get(key, make)
-
-
-def fit_items(setting: Setting) -> ContentFit:
+def fit_items(setting: Setting, parameters: Parameters) -> ContentFit:
     """The content of the snapshot's items."""
-    descriptions = [item.description for item in setting.snapshot.items]
-    return fit_content(descriptions, setting.parameters.content, setting.seed)
-
-
-def _fit(setting: Setting, feedback: Feedback, content: ContentFit) -> Fit:
-    return fit_signals(setting.snapshot, feedback, setting.parameters, setting.scale_top, setting.report, content)
+    items = setting.snapshot.items
+    key = {"items": digest_of_items(items), "parameters": asdict(parameters.content), "seed": setting.seed}
+    return keep_content(
+        setting.store, key, lambda: fit_content([item.description for item in items], parameters.content, setting.seed)
+    )
 
 
 def cost_figures(protocol: str, spent: Resources) -> list[Figure]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.engine.arrays import BoolArray, DoubleArray, FloatArray, RowArray
+from app.errors import InvalidInput
 from training.evaluation.figures import Figure, bootstrap_intervals
 from training.evaluation.metrics import (
     average_precision,
@@ -89,8 +90,10 @@ def length_slice(shortest: int, longest: int | None) -> str:
 def figures_of(
     protocol: str, judged: Mapping[str, Judged], questions: Questions, catalogue: Catalogue, seed: int, *, sampled: bool
 ) -> list[Figure]:
-    """Every figure of every ranker. With ``sampled`` the figures against :data:`NEGATIVES` drawn items are there too, under the
-    plain names, and those of the full ranking are called so."""
+    """Every figure of every ranker; raises InvalidInput where there is no trial at all. With ``sampled`` the figures against
+    :data:`NEGATIVES` drawn items are there too, under the plain names, and those of the full ranking are called so."""
+    if not len(questions.users):
+        raise InvalidInput(f"There is too little data for {protocol}: nobody has anything that could be held out.")
     values = {name: _values(one, questions.relevant, catalogue, sampled=sampled) for name, one in judged.items()}
     names = [(ranker, metric) for ranker, metrics in values.items() for metric in metrics]
     table = np.stack([values[ranker][metric] for ranker, metric in names], axis=1)

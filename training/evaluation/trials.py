@@ -9,6 +9,7 @@ from app.engine.arrays import BoolArray, FloatArray, RowArray
 from app.engine.history import History
 from app.engine.ranking import top_rows
 from training.evaluation.metrics import hits_of, target_ranks
+from training.threads import one_blas_thread
 
 DEPTH = 100
 """How far down the lists are judged."""
@@ -44,6 +45,13 @@ class Judged:
 
 def judge(trials: Sequence[Trial], rankers: Rankers, tick: Callable[[float], None]) -> dict[str, Judged]:
     """Put every trial to the rankers; ``tick`` is told the share that is done."""
+    with one_blas_thread():
+        judged = _judge(trials, rankers, tick)
+    tick(1.0)
+    return judged
+
+
+def _judge(trials: Sequence[Trial], rankers: Rankers, tick: Callable[[float], None]) -> dict[str, Judged]:
     judged: dict[str, Judged] = {}
     n = len(trials)
     for place, trial in enumerate(trials):
@@ -62,7 +70,6 @@ def judge(trials: Sequence[Trial], rankers: Rankers, tick: Callable[[float], Non
             into.lists[place, : len(best)] = best
         if place % 100 == 0:
             tick(place / n)
-    tick(1.0)
     return judged
 
 
@@ -78,7 +85,8 @@ def together(rankers: Iterable[Rankers]) -> Rankers:
 
 
 def joined(parts: Sequence[Mapping[str, Judged]]) -> dict[str, Judged]:
-    """What was judged in several parts, one after the other, of the rankers that all have."""
+    """What was judged in several parts, one after the other, of the rankers that all have; a part without trials has none."""
+    parts = [part for part in parts if part] or [{}]
     names = [name for name in parts[0] if all(name in part for part in parts)]
     return {
         name: Judged(

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from app.engine.arrays import DoubleArray, FloatArray, RowArray
 from training.data import Feedback
@@ -37,14 +36,12 @@ class UserNeighbours:
 
     def __init__(self, feedback: Feedback, n_items: int) -> None:
         self._n_users, self._n_items = feedback.n_users, n_items
-        shape = (feedback.n_users, n_items)
-        ratings = _centred(feedback)
-        cells = (feedback.users, feedback.items)
-        self._taken = csr_matrix((np.ones(len(feedback)), cells), shape=shape)
-        self._takers = csr_matrix(self._taken.T)
-        self._ratings = csr_matrix(csr_matrix((ratings, cells), shape=shape).T)
-        self._squares = csr_matrix(csr_matrix((ratings**2, cells), shape=shape).T)
-        self._sizes = np.diff(self._taken.indptr).astype(np.float64)
+        self._starts, self._items = feedback.starts, feedback.items
+        self._sizes = np.diff(self._starts).astype(np.float64)
+        by_item = np.argsort(feedback.items, kind="stable")
+        self._takers = feedback.users[by_item]
+        self._ratings = _centred(feedback)[by_item]
+        self._takers_starts = np.searchsorted(feedback.items[by_item], np.arange(n_items + 1)).astype(np.int64)
 
     def __call__(self, trial: Trial) -> Mapping[str, FloatArray]:
         """Scores of all rows by each similarity; zeros for an empty history."""
@@ -60,24 +57,32 @@ class UserNeighbours:
             "Jaccard": shared.items / np.maximum(size + sizes - shared.items, 1.0),
         }
 
-    def _shared_with(self, rows: RowArray, mine: DoubleArray) -> _Shared:
-        once = np.ones_like(mine)
-        sums = _sums(self._takers, rows, np.stack([once, mine, mine**2], axis=1))
-        rated = _sums(self._ratings, rows, np.stack([once, mine], axis=1))
-        squares = _sums(self._squares, rows, once[:, None])
-        return _Shared(sums[:, 0], sums[:, 1], rated[:, 0], sums[:, 2], squares[:, 0], rated[:, 1])
+    def _shared_with(self, rows: RowArray, preferences: DoubleArray) -> _Shared:
+        places, lengths = _places(self._takers_starts, rows)
+        users, theirs = self._takers[places], self._ratings[places]
+        mine = np.repeat(preferences, lengths)
+
+        def by_user(values: DoubleArray | None) -> DoubleArray:
+            return np.bincount(users, values, self._n_users).astype(np.float64, copy=False)
+
+        sums = (by_user(each) for each in (None, mine, theirs, mine**2, theirs**2, mine * theirs))
+        return _Shared(*sums)
 
     def _scores(self, similarity: DoubleArray, user: int) -> FloatArray:
         if user < self._n_users:
             similarity[user] = 0.0
         nearest = np.argpartition(-similarity, min(NEIGHBOURS, self._n_users) - 1)[:NEIGHBOURS]
         nearest = nearest[similarity[nearest] > 0]
-        return _sums(self._taken, nearest, similarity[nearest][:, None])[:, 0].astype(np.float32)
+        places, lengths = _places(self._starts, nearest)
+        closeness = np.repeat(similarity[nearest], lengths)
+        return np.bincount(self._items[places], closeness, self._n_items).astype(np.float32)
 
 
-def _sums(matrix: csr_matrix, rows: RowArray, weights: DoubleArray) -> DoubleArray:
-    """``matrix[rows].T @ weights``: for weights ``(len(rows), c)`` the shape ``(n_columns, c)``."""
-    return np.asarray(matrix[rows].T @ weights, np.float64)
+def _places(starts: RowArray, rows: RowArray) -> tuple[RowArray, RowArray]:
+    """The places from ``starts[row]`` up to ``starts[row + 1]`` of all rows, one after the other, and how many each has."""
+    lengths = starts[rows + 1] - starts[rows]
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(starts[rows] - before, lengths) + np.arange(int(lengths.sum())), lengths
 
 
 def _correlation(shared: _Shared) -> DoubleArray:

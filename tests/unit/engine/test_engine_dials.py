@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.engine.arrays import FloatArray
 from app.engine.blend import Blend
-from app.engine.diversity import diversify
+from app.engine.diversity import MOST_DIVERSE, diversify, ranked_list
 from app.engine.signals import SignalName
 
 
@@ -57,6 +57,20 @@ def test_more_diversity_makes_a_list_less_alike() -> None:
         return float((chosen @ chosen.T)[np.triu_indices(20, 1)].mean())
 
     assert likeness(1.0) < likeness(0.5) < likeness(0.0)
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.0, 0.3, 1.0]))
+def test_a_list_begins_in_the_same_way_however_long_it_is(seed: int, diversity: float) -> None:
+    scores, vectors = candidates(seed, 300)
+    allowed = np.arange(300) % 3 > 0
+
+    def listed(limit: int) -> list[int]:
+        return ranked_list(scores, allowed, limit, diversity, lambda rows: vectors[rows]).tolist()
+
+    longest = listed(500)
+    assert longest[:20] == listed(20)[:20]
+    assert all(allowed[longest])
+    assert sorted(longest) == np.flatnonzero(allowed)[: MOST_DIVERSE if diversity else 500].tolist()
 
 
 def test_weights_follow_the_dial_of_popularity_and_the_signals_asked_for() -> None:

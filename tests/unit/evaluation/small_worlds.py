@@ -7,8 +7,8 @@ from training.collaborative import AlsParameters
 from training.content import ContentParameters
 from training.data import Feedback, ItemRecord, Snapshot
 from training.evaluation.figures import Figure
-from training.evaluation.prepared import PreparedParts
 from training.evaluation.setting import Setting
+from training.evaluation.store import Store
 from training.fit import Parameters
 from training.item_to_item import EaseParameters
 
@@ -19,8 +19,8 @@ PARAMETERS = Parameters(
 )
 
 
-def setting_of(snapshot: Snapshot, parts: PreparedParts | None = None) -> Setting:
-    return Setting(snapshot, PARAMETERS, 5.0, parts or PreparedParts(None))
+def setting_of(snapshot: Snapshot, store: Store | None = None) -> Setting:
+    return Setting(snapshot, PARAMETERS, 5.0, store or Store(None))
 
 
 def chain_of_items(n_items: int = 40, n_users: int = 60, length: int = 12) -> Snapshot:
