@@ -8,6 +8,7 @@ user's entries ``h`` of confidence ``1 + w_h`` and preference ``p_h``, the user'
 and the score of an item is ``v' x``. (The one of ``1 + w_h`` on the right is left out: it only dampens the newest.)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,19 +57,23 @@ class Collaborative:
         """The same with other rows at the end."""
         return Collaborative(self.factors, self._gram, self._spread, self._fold_in, extension.factors)
 
-    def read(self, history: History) -> VectorReading:
-        """Fold the user in, once for each time scale."""
+    def read(self, history: History, wanted: Sequence[bool] | None = None) -> VectorReading:
+        """Fold the user in, once for each time scale that is wanted."""
         entries = take_rows(self._vectors, history.rows)
         liked: FloatArray = (history.preferences >= self._fold_in.dislike_below).astype(np.float32)
         if history.choices is not None:
             liked *= history.choices > 0
-        confidences = [self._confidences(history, liked, scale) for scale in self._fold_in.time_scales]
-        queries = np.empty((entries.shape[1], len(confidences)), np.float32)
-        for column, weights in enumerate(confidences):
+        scales = self._fold_in.time_scales
+        columns = [c for c in range(len(scales)) if wanted is None or wanted[c]]
+        confidences = {c: self._confidences(history, liked, scales[c]) for c in columns}
+        queries = np.zeros((entries.shape[1], len(scales)), np.float32)
+        for column, weights in confidences.items():
             queries[:, column] = solve(self._normal_matrix(entries, weights), np.matmul(weights * liked, entries))
 
-        def entry_queries() -> list[FloatArray]:
-            return [solve(self._normal_matrix(entries, w), scaled(entries, w * liked)) for w in confidences]
+        def entry_queries() -> dict[int, FloatArray]:
+            return {
+                c: solve(self._normal_matrix(entries, w), scaled(entries, w * liked)) for c, w in confidences.items()
+            }
 
         return VectorReading(self._vectors, self._spread, queries, entry_queries)
 

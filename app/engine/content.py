@@ -87,8 +87,9 @@ class Content:
         """The same with other rows at the end."""
         return Content(self.vectors, self._spread, self._profile, extension.vectors)
 
-    def read(self, history: History) -> VectorReading:
-        """Add the entries up to a profile, once for each time scale."""
+    def read(self, history: History, wanted: Sequence[bool] | None = None) -> VectorReading:
+        """Add the entries up to a profile, once for each time scale, wanted or not: it costs next to nothing."""
+        del wanted
         entries = take_rows(self._vectors, history.rows)
         chosen = np.float32(1) if history.choices is None else history.choices
         strength: FloatArray = history.preferences + np.float32(self._profile.offset) * chosen
@@ -98,10 +99,10 @@ class Content:
         ]
         queries = np.stack([entries.T @ w for w in weights], axis=1)
 
-        def entry_queries() -> list[FloatArray]:
-            return [entries.T * w for w in weights]
+        def entry_queries() -> dict[int, FloatArray]:
+            return {column: entries.T * w for column, w in enumerate(weights)}
 
-        return VectorReading(self._vectors, self._spread, queries, entry_queries)
+        return VectorReading(self._vectors, self._spread, queries, entry_queries, longest=1.0)
 
 
 FIELD_WEIGHTS: Mapping[str, float] = {

@@ -5,29 +5,29 @@ from collections.abc import Callable
 import numpy as np
 
 from app.engine.arrays import BoolArray, FloatArray, RowArray
-from app.engine.ranking import top_rows
+from app.engine.ranking import RowScores
 
 MOST_DIVERSE = 200
 """How long a diverse list is: each of its places is chosen among all that are left of so many, the best by score."""
 
 
 def ranked_list(
-    scores: FloatArray,
+    scores: RowScores,
     allowed: BoolArray,
     limit: int,
     diversity: float,
     vectors_of: Callable[[RowArray], FloatArray],
 ) -> RowArray:
-    """The list that a user is given: the rows with the ``limit`` highest ``scores`` ``(n,)`` that are ``allowed``, best first.
+    """The list that a user is given: the rows with the ``limit`` highest ``scores`` that are ``allowed``, best first.
 
     With ``diversity``, from 0 to 1, the :data:`MOST_DIVERSE` best in the order that :func:`diversify` gives them, whatever the
     limit: so the beginning of a list does not depend on how much of it is asked for. ``vectors_of`` gives the content vectors of
     rows.
     """
     if not diversity:
-        return top_rows(scores, allowed, limit)
-    best = top_rows(scores, allowed, MOST_DIVERSE)
-    return best[diversify(scores[best], vectors_of(best), len(best), diversity)]
+        return scores.best(allowed, limit)
+    best = scores.best(allowed, MOST_DIVERSE)
+    return best[diversify(scores.scores_at(best), vectors_of(best), len(best), diversity)]
 
 
 def diversify(scores: FloatArray, vectors: FloatArray, limit: int, diversity: float) -> RowArray:

@@ -9,7 +9,7 @@ from app.engine.arrays import BoolArray, FloatArray, RowArray
 from app.engine.blend import Blend, standard_weights
 from app.engine.extension import Extension
 from app.engine.history import History
-from app.engine.ranking import top_rows
+from app.engine.ranking import rows_within, top_rows
 from app.engine.signals import Reading, Signal, SignalName
 from app.engine.similarity import Similarity
 
@@ -27,25 +27,82 @@ class Ranking:
     evidence: Mapping[SignalName, FloatArray]
 
 
+POSTPONED_FROM = 20_000
+"""With so many rows and more, a signal that cannot move a score far is read only where it decides who is among the best."""
+
+MOST_CANDIDATES = 0.25
+"""Where a greater share of the rows may be among the best, all are scored: picking rows costs more than running through."""
+
+
 class Scores:
-    """All rows scored for one user: ``total`` has shape ``(n_rows,)``."""
+    """All rows scored for one user.
+
+    The product with all content vectors is, on a large catalogue, a good part of a request, and moves each score by no more than
+    the length of the query. So it may be postponed: rows that are further from the best than twice that cannot be among them.
+    :meth:`best` is exact all the same.
+    """
 
     def __init__(
-        self, signals: Sequence[Signal], readings: Sequence[Reading], weights: FloatArray, n_rows: int
+        self,
+        signals: Sequence[Signal],
+        readings: Sequence[Reading | None],
+        weights: FloatArray,
+        n_rows: int,
+        postponed_from: int = POSTPONED_FROM,
     ) -> None:
-        self._parts: list[tuple[SignalName, Reading, FloatArray]] = []
-        self._lifted: FloatArray | None = None
-        self.total = np.zeros(n_rows, np.float32)
-        shares = standard_weights(weights, np.concatenate([reading.scales for reading in readings]))
+        read: list[tuple[SignalName, Reading, slice]] = []
+        scales, centres = np.zeros_like(weights), np.zeros_like(weights)
         start = 0
         for signal, reading in zip(signals, readings, strict=True):
-            share = shares[start : start + len(signal.columns)]
-            start += len(signal.columns)
+            columns = slice(start, start + len(signal.columns))
+            start = columns.stop
+            if reading is not None:
+                scales[columns], centres[columns] = reading.scales, reading.centres
+                read.append((signal.name, reading, columns))
+        shares = standard_weights(weights, scales)
+        self._sums = np.full(n_rows, -(shares @ centres), np.float32)
+        self._parts: list[tuple[SignalName, Reading, FloatArray]] = []
+        self._postponed: list[tuple[Reading, FloatArray]] = []
+        self._reach = 0.0
+        self._lifted: FloatArray | None = None
+        for name, reading, columns in read:
+            share = shares[columns]
             if not share.any():
                 continue
-            reading.add_to(self.total, share)
-            self._parts.append((signal.name, reading, share))
-        self.total -= shares @ np.concatenate([reading.centres for reading in readings])
+            self._parts.append((name, reading, share))
+            reach = reading.reach(share) if n_rows >= postponed_from else None
+            if reach is None:
+                reading.add_to(self._sums, share)
+            else:
+                self._postponed.append((reading, share))
+                self._reach += reach
+
+    @property
+    def total(self) -> FloatArray:
+        """The scores of all rows, shape ``(n_rows,)``."""
+        for reading, share in self._postponed:
+            reading.add_to(self._sums, share)
+        self._postponed.clear()
+        return self._sums
+
+    def add(self, added: FloatArray) -> None:
+        """Add to the scores of all rows, shape ``(n_rows,)``."""
+        self._sums += added
+
+    def best(self, allowed: BoolArray | None, limit: int) -> RowArray:
+        """The ``limit`` best of the rows that are ``allowed`` (all, for None), best first; of equals the lower row first."""
+        if self._postponed:
+            candidates = rows_within(self._sums, allowed, limit, 2.0 * self._reach)
+            if len(candidates) <= MOST_CANDIDATES * len(self._sums):
+                return candidates[top_rows(self.scores_at(candidates), None, limit)]
+        return top_rows(self.total, allowed, limit)
+
+    def scores_at(self, rows: RowArray) -> FloatArray:
+        """The scores of these rows."""
+        scores: FloatArray = self._sums[rows]
+        for reading, share in self._postponed:
+            scores += share @ reading.at(rows)
+        return scores
 
     def lift(self, lift: FloatArray) -> None:
         """Add ``lift``, ``(n_rows,)``, to the raw first column of the popularity signal, as part of its contribution."""
@@ -54,11 +111,11 @@ class Scores:
             return
         lifted: FloatArray = shares[0][:1] * lift
         self._lifted = lifted
-        self.total += lifted
+        self.add(lifted)
 
     def rank(self, allowed: BoolArray | None, limit: int, *, explain: bool = False) -> Ranking:
         """The best ``limit`` of the rows that are ``allowed`` (all, for None)."""
-        return self.at(top_rows(self.total, allowed, limit), explain=explain)
+        return self.at(self.best(allowed, limit), explain=explain)
 
     def at(self, rows: RowArray, *, explain: bool = False) -> Ranking:
         """Scores and contributions at the given rows, in their order."""
@@ -71,7 +128,7 @@ class Scores:
                 evidence[name] = reading.evidence(rows, share)
                 if name == "popularity" and self._lifted is not None:
                     contributions[name] = contributions[name] + self._lifted[rows]
-        return Ranking(rows, self.total[rows], contributions, evidence)
+        return Ranking(rows, self.scores_at(rows), contributions, evidence)
 
 
 class Engine:
@@ -107,8 +164,18 @@ class Engine:
         """
         if weights is None:
             weights = self.blend.weights_for(len(history), signals, popularity=popularity)
-        readings = [signal.read(history) for signal in self.signals]
-        return Scores(self.signals, readings, weights, self.n_rows)
+        return Scores(self.signals, self._read(history, weights), weights, self.n_rows)
+
+    def _read(self, history: History, weights: FloatArray) -> list[Reading | None]:
+        """What each signal says; None where it has no weight, for then it need not be asked."""
+        wanted: list[bool] = (weights != 0).tolist()
+        readings: list[Reading | None] = []
+        start = 0
+        for signal in self.signals:
+            columns = slice(start, start + len(signal.columns))
+            start = columns.stop
+            readings.append(signal.read(history, wanted[columns]) if any(wanted[columns]) else None)
+        return readings
 
     def standardised(self, history: History, rows: RowArray) -> FloatArray:
         """Every column at the given rows, centred and scaled: shape ``(c, len(rows))``. What the blend is learned from."""

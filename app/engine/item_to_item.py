@@ -3,6 +3,7 @@
 EASE (Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019): the score of item j is ``sum_h w_h B[h, j]``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,16 +43,17 @@ class ItemToItem:
         """The same with other rows at the end."""
         return ItemToItem(self._table, self._reading, self._reference, extension)
 
-    def read(self, history: History) -> TableReading:
-        """Add the history's rows of the table up, once for each time scale."""
+    def read(self, history: History, wanted: Sequence[bool] | None = None) -> TableReading:
+        """Add the history's rows of the table up, once for each time scale: one pass for all of them, wanted or not."""
+        del wanted
         scales = self._reading.time_scales
         oldest = FORGOTTEN * max(scales) if all(scales) else np.inf
         known = known_rows(history, self._extension, self._table.n_rows, oldest)
         strength = chosen(history, known)
-        strength[history.preferences[known.entries] < self._reading.dislike_below] *= np.float32(
-            self._reading.dislike_weight
-        )
-        weights = np.stack([strength * decay(known.ages, scale) for scale in scales])
+        disliked = history.preferences[known.entries] < self._reading.dislike_below
+        strength[disliked] *= np.float32(self._reading.dislike_weight)
+        known, strength = telling(known, strength)
+        weights = decayed(strength, known.ages, scales)
         lookups = [Lookup(self._table, known.rows, known.entries, weights)]
         return TableReading(lookups, self._reference, self._extension, len(history))
 
@@ -64,6 +66,15 @@ def chosen(history: History, known: KnownRows) -> FloatArray:
     return known.shares * np.maximum(history.choices[known.entries], np.float32(0))
 
 
-def decay(ages: FloatArray, scale: float) -> FloatArray:
-    """``exp(-age / scale)``; 1 for a scale of 0, which stands for no decay."""
-    return np.exp(-ages / np.float32(scale)) if scale else np.ones_like(ages)
+def telling(known: KnownRows, strength: FloatArray) -> tuple[KnownRows, FloatArray]:
+    """Both without the rows whose strength is 0: reading a row of a table is what costs."""
+    kept = np.flatnonzero(strength)
+    return (known, strength) if len(kept) == len(strength) else (known.take(kept), strength[kept])
+
+
+def decayed(strength: FloatArray, ages: FloatArray, scales: Sequence[float]) -> FloatArray:
+    """``strength * exp(-age / scale)`` for each scale, ``(c, r)``; a scale of 0 stands for no decay."""
+    weights = np.empty((len(scales), len(ages)), np.float32)
+    for column, scale in enumerate(scales):
+        weights[column] = strength * np.exp(ages * np.float32(-1 / scale)) if scale else strength
+    return weights

@@ -5,15 +5,16 @@ boost ``a`` is ``L_a[i, j] = log(1 + a T[i, j] / (c_j + 1))``, with ``c_j`` how 
 ``sum_h exp(-age_h / scale) L_a[h, j]``. Dislikes count like any other entry: a film that was disliked was chosen all the same.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from app.engine.arrays import RowArray
+from app.engine.arrays import NO_ROWS, FloatArray, RowArray
 from app.engine.extension import Extension
 from app.engine.history import History
-from app.engine.item_to_item import chosen, decay
+from app.engine.item_to_item import chosen, decayed, telling
 from app.engine.signals import SignalName
 from app.engine.tables import FORGOTTEN, KnownRows, Lookup, Table, TableReading, known_rows
 
@@ -73,16 +74,21 @@ class NextItem:
         """The same with other rows at the end."""
         return NextItem(self._tables, self._reading, self._reference, extension)
 
-    def read(self, history: History) -> TableReading:
-        """Add the log-lifts of the newest entries up, once for each column."""
-        known: dict[float, KnownRows] = {}
+    def read(self, history: History, wanted: Sequence[bool] | None = None) -> TableReading:
+        """Add the log-lifts of the newest entries up, once for each column; tables of which no column is wanted are left out."""
+        known: dict[float, tuple[KnownRows, FloatArray]] = {}
         lookups: list[Lookup] = []
+        start = 0
         for scales, table in zip(self._reading.scales_by_boost, self._tables, strict=True):
+            columns = slice(start, start + len(scales))
+            start += len(scales)
             oldest = FORGOTTEN * max(scales)
+            if wanted is not None and not any(wanted[columns]):
+                lookups.append(Lookup(table, NO_ROWS, NO_ROWS, np.zeros((len(scales), 0), np.float32)))
+                continue
             if oldest not in known:
-                known[oldest] = known_rows(history, self._extension, table.n_rows, oldest)
-            fresh = known[oldest]
-            strength = chosen(history, fresh)
-            weights = np.stack([strength * decay(fresh.ages, scale) for scale in scales])
-            lookups.append(Lookup(table, fresh.rows, fresh.entries, weights))
+                fresh = known_rows(history, self._extension, table.n_rows, oldest)
+                known[oldest] = telling(fresh, chosen(history, fresh))
+            fresh, strength = known[oldest]
+            lookups.append(Lookup(table, fresh.rows, fresh.entries, decayed(strength, fresh.ages, scales)))
         return TableReading(lookups, self._reference, self._extension, len(history))

@@ -1,5 +1,7 @@
 """The popularity signal: the same for everybody, and the whole answer for a user without a history."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from app.engine.arrays import FloatArray, RowArray
@@ -43,8 +45,9 @@ class Popularity:
         late[:, known] = self.scores[:, extension.bases[known]]
         return Popularity(self.columns, self.scores, self.centres, self.scales, late)
 
-    def read(self, history: History) -> "PopularityReading":
+    def read(self, history: History, wanted: Sequence[bool] | None = None) -> "PopularityReading":
         """The same reading for every history."""
+        del wanted
         return PopularityReading(self, len(history))
 
 
@@ -64,6 +67,10 @@ class PopularityReading:
             if part.shape[1]:
                 total[start : start + part.shape[1]] += weights @ part
                 start += part.shape[1]
+
+    def reach(self, weights: FloatArray) -> None:
+        """Not known without looking."""
+        del weights
 
     def at(self, rows: RowArray) -> FloatArray:
         """See :class:`app.engine.signals.Reading`."""

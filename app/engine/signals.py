@@ -4,6 +4,7 @@ The engine never asks a signal for all its columns one by one. It asks for their
 product for signals that are factor models), and for the single columns only at the few rows that were ranked.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -33,6 +34,10 @@ class Reading(Protocol):
         """Add ``sum_c weights[c] * column[c]`` to ``total``, shape ``(n_rows,)``, in place."""
         ...
 
+    def reach(self, weights: FloatArray) -> float | None:
+        """No row's ``sum_c weights[c] * column[c]`` is further from 0 than this; None where it takes all rows to tell."""
+        ...
+
     def at(self, rows: RowArray) -> FloatArray:
         """The raw scores at ``rows``, shape ``(c, len(rows))``."""
         ...
@@ -56,8 +61,9 @@ class Signal(Protocol):
         """What tells this signal's columns apart (their time scale, say)."""
         ...
 
-    def read(self, history: History) -> Reading:
-        """What this signal says for a user with this history."""
+    def read(self, history: History, wanted: Sequence[bool] | None = None) -> Reading:
+        """What this signal says for a user with this history. Nobody will look at a column whose flag among ``wanted`` is
+        False: it may be left at 0, with a scale of 0."""
         ...
 
     def extended(self, extension: Extension) -> "Signal":
@@ -92,14 +98,21 @@ class VectorReading:
     """A reading whose columns are inner products of item vectors with a query: ``vectors @ queries[:, c]``.
 
     ``vectors`` are the parts of the item matrix, each ``(n_i, k)``: the release's rows, then the extension's.
-    ``queries`` has shape ``(k, c)``. ``entry_queries[c]``, shape ``(k, len(history))``, is what each history entry adds to
-    ``queries[:, c]``.
+    ``queries`` has shape ``(k, c)``. ``entry_queries()[c]``, shape ``(k, len(history))``, is what each history entry adds to
+    ``queries[:, c]``; a column that is not there comes from none. ``longest`` is the length of the longest vector, where that
+    is known.
     """
 
     def __init__(
-        self, vectors: tuple[FloatArray, FloatArray], spread: Spread, queries: FloatArray, entry_queries: "EntryQueries"
+        self,
+        vectors: tuple[FloatArray, FloatArray],
+        spread: Spread,
+        queries: FloatArray,
+        entry_queries: "EntryQueries",
+        longest: float | None = None,
     ) -> None:
         self._vectors = vectors
+        self._longest = longest
         self._queries = queries
         self._entry_queries = entry_queries
         self.centres: FloatArray = spread.mean @ queries
@@ -115,20 +128,24 @@ class VectorReading:
                 total[start : start + len(part)] += part @ query
                 start += len(part)
 
+    def reach(self, weights: FloatArray) -> float | None:
+        """See :class:`Reading`. By Cauchy and Schwarz, with room for what single precision rounds away."""
+        return None if self._longest is None else 1.001 * self._longest * float(np.linalg.norm(self._queries @ weights))
+
     def at(self, rows: RowArray) -> FloatArray:
         """See :class:`Reading`."""
         return self._queries.T @ take_rows(self._vectors, rows).T
 
     def evidence(self, rows: RowArray, weights: FloatArray) -> FloatArray:
         """See :class:`Reading`."""
-        entries = sum((w * q for w, q in zip(weights, self._entry_queries(), strict=True)), np.float32(0))
+        entries = sum(weights[column] * query for column, query in self._entry_queries().items())
         return np.asarray(entries, np.float32).T @ take_rows(self._vectors, rows).T
 
 
 class EntryQueries(Protocol):
     """Called only when an explanation is asked for, since it costs more than the score."""
 
-    def __call__(self) -> list[FloatArray]: ...
+    def __call__(self) -> Mapping[int, FloatArray]: ...
 
 
 def take_rows(parts: tuple[FloatArray, FloatArray], rows: RowArray) -> FloatArray:

@@ -10,6 +10,9 @@ from app.engine.arrays import FloatArray, RowArray
 from app.engine.extension import Extension
 from app.engine.history import History
 
+CANCELLED = np.float32(1e-3)
+"""Where the variance is less than this of the mean square, their difference in single precision does not tell it."""
+
 FORGOTTEN = 4.0
 """Entries older than this many time scales are not looked up: together they weigh 2%."""
 
@@ -125,6 +128,10 @@ class TableReading:
         if len(self._extension):
             total[known:] += self._extension.borrow(sums[None, :])[0]
 
+    def reach(self, weights: FloatArray) -> None:
+        """Not known without looking."""
+        del weights
+
     def at(self, rows: RowArray) -> FloatArray:
         """See :class:`app.engine.signals.Reading`."""
         known = self._scores.shape[1]
@@ -154,9 +161,13 @@ class TableReading:
 def moments(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation of each row of ``(c, n)``, both of shape ``(c,)``; 0 for no columns."""
     n = max(scores.shape[1], 1)
-    means: FloatArray = scores.sum(axis=1) / np.float32(n)
-    centred: FloatArray = scores - means[:, None]
-    return means, np.sqrt(np.einsum("cn,cn->c", centred, centred) / np.float32(n))
+    means: FloatArray = np.matmul(scores, np.ones(scores.shape[1], np.float32)) / np.float32(n)
+    squares: FloatArray = np.einsum("cn,cn->c", scores, scores) / np.float32(n)
+    variances = squares - means * means
+    if (variances < CANCELLED * squares).any():
+        centred: FloatArray = scores - means[:, None]
+        variances = np.einsum("cn,cn->c", centred, centred) / np.float32(n)
+    return means, np.sqrt(variances)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +179,10 @@ class KnownRows:
     entries: RowArray
     shares: FloatArray
     ages: FloatArray
+
+    def take(self, chosen: RowArray) -> "KnownRows":
+        """The chosen ones."""
+        return KnownRows(self.rows[chosen], self.entries[chosen], self.shares[chosen], self.ages[chosen])
 
 
 def known_rows(history: History, extension: Extension, n_rows: int, oldest: float = np.inf) -> KnownRows:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.engine.arrays import BoolArray, DoubleArray, FloatArray
+from app.engine.ranking import GivenScores
 from app.services.catalogue import Catalogue
 from app.services.catalogue_columns import PERIOD_DAYS
 from app.services.catalogue_item import UNDATED, days_of
@@ -105,7 +106,8 @@ def _chart(
     allowed = serving.catalogue.allowed(request.filters, now)
     if among is not None:
         allowed &= among
-    rows = rows_left(page, serving.catalogue, allowed) if page else rank_allowed(serving, scores, allowed, request)
+    ranked = GivenScores(scores)
+    rows = rows_left(page, serving.catalogue, allowed) if page else rank_allowed(serving, ranked, allowed, request)
     shown = rows[: request.limit]
     items = show_items(serving.catalogue, shown, scores[shown], request.fields)
     if request.explain:

@@ -82,9 +82,9 @@ def explain_item(
     scores = score_for(serving, user, signals=request.signals, popularity=request.popularity)
     ranking = scores.at(np.array([row]), explain=True)
     obstacles = obstacles_for(catalogue, user, row, request.filters, now, include_seen=request.include_seen)
-    total = scores.scores.total
+    total = scores.scores.total  # of every row: the place among all is asked for
     allowed = allowed_rows(catalogue, user, request.filters, now, include_seen=request.include_seen)
-    ranked: list[int] = rank_allowed(serving, total, allowed, request).tolist()
+    ranked: list[int] = rank_allowed(serving, scores.scores, allowed, request).tolist()
     shown = ranked[: request.limit]
     if row not in shown and not obstacles:
         obstacles.append(_outranked(total, allowed, row, ranked, shown))

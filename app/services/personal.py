@@ -76,5 +76,5 @@ def score_for(
         return PersonalScores(scores, groups=groups)
     tastes = taste_scores(preferences, serving.catalogue, float(scores.total.std()), weight)
     if tastes is not None:
-        scores.total += tastes.added
+        scores.add(tastes.added)
     return PersonalScores(scores, tastes, groups)

@@ -7,6 +7,7 @@ from datetime import datetime
 from app.engine.arrays import NO_ROWS, BoolArray, FloatArray, RowArray
 from app.engine.diversity import ranked_list
 from app.engine.engine import Ranking
+from app.engine.ranking import GivenScores, RowScores
 from app.engine.signals import SignalName
 from app.engine.similarity import Likeness
 from app.errors import NotFound
@@ -98,7 +99,8 @@ def list_similar(
         raise NotFound("There is no such item.", code="unknown_item")
     allowed = catalogue.allowed(request.filters, now)
     scores = serving.engine.similarity.scores(row, by)
-    rows = rows_left(page, catalogue, allowed) if page else rank_allowed(serving, scores, allowed, request)
+    ranked = GivenScores(scores)
+    rows = rows_left(page, catalogue, allowed) if page else rank_allowed(serving, ranked, allowed, request)
     if page is None and not (scores > 0).any():
         rows = NO_ROWS
     shown = rows[: request.limit]
@@ -123,13 +125,14 @@ def cut_list(
     page: Page | None,
 ) -> ItemList:
     """A page of the allowed rows by these scores, or of the frozen list."""
-    total = scores.scores.total
-    rows = rows_left(page, serving.catalogue, allowed) if page else rank_allowed(serving, total, allowed, request)
+    rows = (
+        rows_left(page, serving.catalogue, allowed) if page else rank_allowed(serving, scores.scores, allowed, request)
+    )
     ranking = scores.at(rows[: request.limit], explain=request.explain)
     return page_of(serving, explained_items(serving, ranking, user, request, scores), rows, request, now, page)
 
 
-def rank_allowed(serving: Serving, scores: FloatArray, allowed: BoolArray, request: ListRequest) -> RowArray:
+def rank_allowed(serving: Serving, scores: RowScores, allowed: BoolArray, request: ListRequest) -> RowArray:
     """The whole list: the best of the allowed rows, in the order that the dial of diversity asks for."""
     return ranked_list(scores, allowed, MOST_ITEMS, request.diversity, serving.engine.similarity.content_of)
 

@@ -8,6 +8,7 @@ import numpy as np
 from app.engine.arrays import BoolArray, FloatArray, RowArray
 from app.engine.diversity import ranked_list
 from app.engine.engine import Engine
+from app.engine.ranking import GivenScores
 from training.evaluation.figures import Figure, bootstrap_intervals
 from training.evaluation.metrics import coverage, diversity, hit_rate, ndcg, novelty, popularity_bias
 from training.evaluation.rankers import BLEND
@@ -33,7 +34,8 @@ class Dials:
 
     def listed(self, engine: Engine, scores: FloatArray, allowed: BoolArray) -> RowArray:
         """The rows of one list by the scores at this popularity, made by the very function that serves."""
-        return ranked_list(scores, allowed, LIST_LENGTH, self.diversity, engine.similarity.content_of)[:LIST_LENGTH]
+        given = GivenScores(scores)
+        return ranked_list(given, allowed, LIST_LENGTH, self.diversity, engine.similarity.content_of)[:LIST_LENGTH]
 
 
 POSITIONS = (

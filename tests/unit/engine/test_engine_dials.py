@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from app.engine.arrays import FloatArray
 from app.engine.blend import Blend
 from app.engine.diversity import MOST_DIVERSE, diversify, ranked_list
+from app.engine.ranking import GivenScores
 from app.engine.signals import SignalName
 
 
@@ -65,7 +66,7 @@ def test_a_list_begins_in_the_same_way_however_long_it_is(seed: int, diversity: 
     allowed = np.arange(300) % 3 > 0
 
     def listed(limit: int) -> list[int]:
-        return ranked_list(scores, allowed, limit, diversity, lambda rows: vectors[rows]).tolist()
+        return ranked_list(GivenScores(scores), allowed, limit, diversity, lambda rows: vectors[rows]).tolist()
 
     longest = listed(500)
     assert longest[:20] == listed(20)[:20]

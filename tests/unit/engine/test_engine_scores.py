@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_engines import COLUMNS, CONFIGURATION, D, K, N, made_arrays, made_engine, made_history, reference
 
-from app.engine.engine import Engine
+from app.engine.engine import Engine, Scores
 from app.engine.history import EMPTY, rating_history
-from app.engine.signals import SIGNALS, Spread
+from app.engine.signals import SIGNALS, Spread, VectorReading
 
 SEEDS = st.integers(0, 2**32 - 1)
 LENGTHS = st.integers(0, N)
@@ -128,6 +128,55 @@ def test_given_weights_replace_the_learned_ones() -> None:
     weights[[COLUMNS.index(("content", "8")), COLUMNS.index(("popularity", "liked"))]] = 2, -1
     expected = reference(arrays, history).scores(weights)
     np.testing.assert_allclose(made_engine(arrays).score(history, weights=weights).total, expected, **CLOSE)
+
+
+@few
+@given(SEEDS, LENGTHS, st.sets(st.sampled_from(range(len(COLUMNS)))))
+def test_columns_without_a_weight_say_nothing_and_change_nothing(seed: int, length: int, silent: set[int]) -> None:
+    arrays, history = made_arrays(seed), made_history(seed, length)
+    weights = np.random.default_rng(seed).normal(0.5, 0.3, len(COLUMNS)).astype(np.float32)
+    weights[list(silent)] = 0
+    slow = reference(arrays, history)
+    ranking = made_engine(arrays).score(history, weights=weights).rank(None, 10, explain=True)
+    np.testing.assert_allclose(ranking.scores, np.sort(slow.scores(weights))[::-1][:10], **CLOSE)
+    for signal, evidence in ranking.evidence.items():
+        if signal != "popularity":
+            mine = np.array([name == signal for name, _ in COLUMNS])
+            expected = (slow.shares(weights) * mine) @ slow.columns[:, ranking.rows]
+            np.testing.assert_allclose(evidence.sum(axis=0), expected, **CLOSE)
+
+
+@few
+@given(SEEDS, LENGTHS, st.integers(1, N), st.sets(st.integers(0, N - 1)), st.floats(0, 0.2))
+def test_what_is_postponed_changes_no_list(seed: int, length: int, limit: int, hidden: set[int], says: float) -> None:
+    engine, history = made_engine(made_arrays(seed)), made_history(seed, length)
+    weights = engine.blend.weights_for(length).copy()
+    weights[[name == "content" for name, _ in COLUMNS]] *= np.float32(says)
+    allowed = ~np.isin(np.arange(N), list(hidden))
+    whole = engine.score(history, weights=weights).rank(allowed, limit, explain=True)
+    readings = [signal.read(history) for signal in engine.signals]
+    postponed = Scores(engine.signals, readings, weights, engine.n_rows, postponed_from=0)
+    ranking = postponed.rank(allowed, limit, explain=True)
+    assert len(ranking.rows) == len(whole.rows)
+    np.testing.assert_allclose(ranking.scores, whole.scores, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(ranking.scores, postponed.scores_at(ranking.rows), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(sum(ranking.contributions.values()), ranking.scores, rtol=1e-4, atol=1e-4)
+    added = np.random.default_rng(seed).normal(0, 1, N).astype(np.float32)
+    postponed.add(added)
+    np.testing.assert_allclose(postponed.total, engine.score(history, weights=weights).total + added, **CLOSE)
+
+
+def test_few_candidates_are_scored_where_little_is_postponed(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, history = made_engine(made_arrays(6)), made_history(6, 5)
+    weights = engine.blend.weights_for(5) * np.array([0.001 if name == "content" else 1 for name, _ in COLUMNS])
+    readings = [signal.read(history) for signal in engine.signals]
+    scores = Scores(engine.signals, readings, weights.astype(np.float32), engine.n_rows, postponed_from=0)
+    read: list[int] = []
+    at = VectorReading.at
+    monkeypatch.setattr(VectorReading, "at", lambda self, rows: read.append(len(rows)) or at(self, rows))
+    monkeypatch.setattr(VectorReading, "add_to", None)
+    assert len(scores.best(None, 3)) == 3
+    assert read == [pytest.approx(3, abs=3)]
 
 
 def test_no_signal_at_all_scores_zero() -> None:
