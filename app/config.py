@@ -70,6 +70,9 @@ class Settings(BaseSettings):
         default=None,
         description="Addresses or networks of proxies, parted by commas, whose X-Forwarded-For and -Proto are believed.",
     )
+    pages: bool = Field(
+        default=True, description="Show the storefront at / and operations at /ops; false leaves the API alone."
+    )
     cors_origins: str | None = Field(
         default=None,
         description="Origins whose pages may call from a browser, parted by commas, such as https://example.com; or *.",

@@ -115,7 +115,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # Not include_router(), which would enter each router on the way to a route: a third of a small request's time.
         app.router.routes.extend(router.routes)
     docs.install_docs(app)
-    install_pages(app)
+    if settings.pages:
+        install_pages(app)
     return app
 
 

@@ -131,8 +131,9 @@ def _reasons(
     otherwise: Reason,
 ) -> list[Reason]:
     """The liked entries, categories and people that speak most for an item, and where none does, what is said otherwise: that it
-    is popular if that is what put it there, or else that it goes with the history as a whole."""
-    liked = np.where(user.history.preferences >= 0, evidence, 0)
+    is popular if that is what put it there, or else that it goes with the history as a whole. That it was opened before is no
+    reason for an item itself."""
+    liked = np.where((user.history.preferences >= 0) & (user.history.rows != listed), evidence, 0)
     strongest = [entry for entry in np.argsort(-liked, kind="stable")[:MOST_REASONS].tolist() if liked[entry] > 0]
     reasons = [(float(liked[entry]), _because(user, entry, common, listed)) for entry in strongest]
     if preferred:

@@ -12,6 +12,9 @@ from app.models import Item, Rating, User
 
 CANDIDATES = 200
 FEWEST_LIKES = 15
+LIKED_SHARE = 0.5
+SMOOTHING = 40
+LEAST_PART = 0.5
 MOST_RATINGS = 400
 CATEGORIES_SHOWN = 3
 FAVOURITES_SHOWN = 3
@@ -41,11 +44,13 @@ class _Candidate:
     key: int
     user: SampleUser
     distance: float
+    contented: bool
 
 
 async def find_sample_users(session: AsyncSession, *, limit: int, liked_from: float) -> list[SampleUser]:
     """Of the oldest users with some ratings those whose likes (``liked_from`` and better) differ most from everybody's, each in
-    another way. The work does not grow with the number of users."""
+    another way. Who likes half of what they rate or more goes before who does not: the best list for somebody whom little
+    pleases is one of two stars. The work does not grow with the number of users."""
     chosen = _most_distinct(await _candidates(session, liked_from), limit)
     favourites = await _favourites(session, chosen, liked_from)
     return [
@@ -56,8 +61,9 @@ async def find_sample_users(session: AsyncSession, *, limit: int, liked_from: fl
 
 async def _candidates(session: AsyncSession, liked_from: float) -> list[_Candidate]:
     oldest = select(User.key, User.id).order_by(User.key).limit(CANDIDATES).subquery()
+    liked = func.count().filter(Rating.value >= liked_from).label("liked")
     rated = (
-        select(oldest.c.key, oldest.c.id, func.count().label("ratings"))
+        select(oldest.c.key, oldest.c.id, func.count().label("ratings"), liked)
         .join(Rating, Rating.user_key == oldest.c.key)
         .where(Rating.value.is_not(None))
         .group_by(oldest.c.key, oldest.c.id)
@@ -65,56 +71,56 @@ async def _candidates(session: AsyncSession, liked_from: float) -> list[_Candida
         .subquery()
     )
     likes = (
-        select(rated.c.key, rated.c.id, rated.c.ratings, func.unnest(Item.categories).label("category"))
+        select(rated, func.unnest(Item.categories).label("category"))
         .join(Rating, Rating.user_key == rated.c.key)
         .join(Item, Item.key == Rating.item_key)
         .where(Rating.value >= liked_from, Item.deleted_at.is_(None), Item.hidden.is_(False))
         .subquery()
     )
-    counted = select(likes.c.key, likes.c.id, likes.c.ratings, likes.c.category, func.count()).group_by(
-        likes.c.key, likes.c.id, likes.c.ratings, likes.c.category
-    )
+    counted = select(likes, func.count()).group_by(*likes.c)
     rows = (await session.execute(counted.order_by(likes.c.key, likes.c.category))).all()
-    people = {key: (user_id, ratings) for key, user_id, ratings, _, _ in rows}
+    people = {key: (user_id, ratings, liked / ratings) for key, user_id, ratings, liked, _, _ in rows}
     names: list[str] = sorted({row.category for row in rows})
     row_of = {key: row for row, key in enumerate(people)}
     column_of = {name: column for column, name in enumerate(names)}
     counts = np.zeros((len(people), len(names)))
-    for key, _, _, category, count in rows:
+    for key, _, _, _, category, count in rows:
         counts[row_of[key], column_of[category]] = count
     return _judged(people, names, counts)
 
 
 def _judged(
-    people: dict[int, tuple[str, int]], names: list[str], counts: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+    people: dict[int, tuple[str, int, float]], names: list[str], counts: np.ndarray[tuple[int, int], np.dtype[np.float64]]
 ) -> list[_Candidate]:
-    """Each user's Kullback-Leibler divergence from all the candidates' likes, and the categories that add most to it.
-    ``counts`` is ``(users, categories)``."""
+    """Each user's Kullback-Leibler divergence from all the candidates' likes, and the categories that add most to it. ``people``
+    are (id, ratings, share of them that are likes); ``counts`` is ``(users, categories)``."""
     if not counts.size:
         return []
     usual = counts.sum(axis=0) / counts.sum()
-    # Smoothed by ten likes of the usual kind, so that a few likes do not look like a strong taste.
-    shares = (counts + 10 * usual) / (counts.sum(axis=1, keepdims=True) + 10)
+    # Smoothed by likes of the usual kind, so that a few likes do not look like a strong taste.
+    shares = (counts + SMOOTHING * usual) / (counts.sum(axis=1, keepdims=True) + SMOOTHING)
     parts = shares * np.log(shares / usual)
     found: list[_Candidate] = []
-    for row, (key, (user_id, ratings)) in enumerate(people.items()):
+    for row, (key, (user_id, ratings, liked_share)) in enumerate(people.items()):
         if counts[row].sum() < FEWEST_LIKES:
             continue
         best: list[int] = np.argsort(-parts[row], kind="stable")[:CATEGORIES_SHOWN].tolist()
         tastes = [
             CategoryTaste(names[at], float(shares[row, at]), float(shares[row, at] / usual[at]))
             for at in best
-            if parts[row, at] > 0
+            # What they like but little of may stand out, yet their lists are not made of it.
+            if parts[row, at] > 0 and shares[row, at] >= LEAST_PART * shares[row].max()
         ]
         if tastes:
-            found.append(_Candidate(key, SampleUser(user_id, ratings, tastes), float(parts[row].sum())))
+            user = SampleUser(user_id, ratings, tastes)
+            found.append(_Candidate(key, user, float(parts[row].sum()), liked_share >= LIKED_SHARE))
     return found
 
 
 def _most_distinct(candidates: Sequence[_Candidate], limit: int) -> list[_Candidate]:
     """The most distinct ones, none of whom stands out by what is first with another."""
     chosen: list[_Candidate] = []
-    for candidate in sorted(candidates, key=lambda each: -each.distance):
+    for candidate in sorted(candidates, key=lambda each: (not each.contented, -each.distance)):
         if len(chosen) < limit and not any(_is_like(candidate.user, each.user) for each in chosen):
             chosen.append(candidate)
     return chosen

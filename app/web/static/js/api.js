@@ -18,11 +18,21 @@ export class Problem extends Error {
 export const key = {
   get: () => sessionStorage.getItem(KEY),
   set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
+  /** Whom a user token is for; null for a server key, which stands for everybody. */
+  subject() {
+    try {
+      const claims = key.get().split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+      return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(claims), (each) => each.charCodeAt(0)))).sub ?? null;
+    } catch {
+      return null;
+    }
+  },
 };
 
 let askForKey = null;
-/** What to do when the service asks for a key: a function that resolves to whether there is a new one. */
-export const onKeyNeeded = (ask) => (askForKey = ask);
+/** What to do when the service refuses: a function that is given the refusal and whether a key was sent, and resolves to whether
+ * there is another key to try. */
+export const onRefused = (ask) => (askForKey = ask);
 
 export const at = (...segments) => "/v1/" + segments.map((each) => encodeURIComponent(each)).join("/");
 
@@ -36,29 +46,36 @@ function withQuery(path, query = {}) {
   return search.size ? `${path}?${search}` : path;
 }
 
-export async function call(method, path, { query, body, signal, text = false, silent = false, asked = false } = {}) {
+/** One call. A refusal asks for a key, as often as another one is given; with `quiet` that one is there but opens too little does
+ * not. */
+export async function call(method, path, { query, body, quiet = false, ...options } = {}) {
   const url = withQuery(path, query);
+  for (;;) {
+    const sent = key.get();
+    const answer = await send(method, url, body, options);
+    if (answer.ok) return answer.status === 204 ? null : options.text ? answer.text() : answer.json();
+    const problem = new Problem(answer.status, await answer.json().catch(() => null));
+    const refused = answer.status === 401 || (answer.status === 403 && sent && !quiet);
+    // Several calls may be refused at once: what one asked for, the others try.
+    const another = refused && ((key.get() && key.get() !== sent) || (await askForKey?.(problem, Boolean(sent))));
+    if (!another) throw problem;
+  }
+}
+
+async function send(method, url, body, { signal, silent = false }) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key.get()) headers.Authorization = `Bearer ${key.get()}`;
   const began = performance.now();
-  const record = { method, url, body, status: null, ms: null, at: new Date() };
-  let answer;
+  const record = { method, url, body, status: null, ms: null };
   try {
-    answer = await fetch(url, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    const answer = await fetch(url, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
     record.status = answer.status;
+    return answer;
   } finally {
     record.ms = performance.now() - began;
     if (!silent && !signal?.aborted) remember(record);
   }
-  // A key that opens too little is asked for again.
-  const shut = answer.status === 401 || (answer.status === 403 && key.get());
-  if (shut && askForKey && !asked && (await askForKey())) {
-    return call(method, path, { query, body, signal, text, silent, asked: true });
-  }
-  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => null));
-  if (answer.status === 204) return null;
-  return text ? answer.text() : answer.json();
 }
 
 function remember(record) {
@@ -100,6 +117,9 @@ export const api = {
   event: (event) => call("POST", at("events"), { body: event }),
   events: (events) => call("POST", "/v1/events:batch", { body: { events }, silent: true }),
   takeBack: (event) => call("DELETE", at("events", event)),
+  suppressions: (user) => get(at("users", user, "suppressions")),
+  suppress: (user, kind, id) => call("PUT", at("users", user, "suppressions", kind, id)),
+  restore: (user, kind, id) => call("DELETE", at("users", user, "suppressions", kind, id)),
   prefer: (user, preferences) => call("PUT", at("users", user, "preferences"), { body: preferences }),
 
   releases: () => get(at("releases"), { limit: 20 }, { silent: true }),
@@ -108,5 +128,5 @@ export const api = {
   train: () => call("POST", at("training-runs")),
   service: (query) => get(at("metrics", "service"), query, { silent: true }),
   online: (query) => get(at("metrics", "online"), query, { silent: true }),
-  measures: () => get("/metrics", undefined, { text: true, silent: true }),
+  measures: () => get("/metrics", undefined, { text: true, silent: true, quiet: true }),
 };

@@ -103,11 +103,13 @@ function wrap(words, room) {
   return lines;
 }
 
-/** An item's own image where this server gives it, else a drawn cover. */
+/** An item's own image where this server gives it, else a drawn cover: also where the image does not come. */
 export function coverOf(item) {
-  const image = item.image_url ? new URL(item.image_url, location.href) : null;
-  if (image?.origin !== location.origin) return cover(item.title, item.categories ?? [], item.released_on?.slice(0, 4));
+  const drawn = () => cover(item.title, item.categories ?? [], item.released_on?.slice(0, 4));
+  const image = item.image_url && URL.canParse(item.image_url, location.href) ? new URL(item.image_url, location.href) : null;
+  if (image?.origin !== location.origin) return drawn();
   const shown = document.createElement("img");
+  shown.addEventListener("error", () => shown.replaceWith(drawn()));
   Object.assign(shown, { src: image.href, alt: "", loading: "lazy", width: 200, height: 300, className: "cover-art" });
   return shown;
 }

@@ -49,13 +49,11 @@ export function announce(text) {
   requestAnimationFrame(() => (live.textContent = text));
 }
 
-export function toast(text, action) {
+export function toast(text, ...actions) {
   const toasts = $("#toasts");
   const close = () => element.remove();
-  const element = h("div", { class: "toast" }, h("p", {}, text));
-  if (action) {
-    element.append(h("button", { class: "toast-action", type: "button", onclick: () => (close(), action.run()) }, action.label));
-  }
+  const buttons = actions.map(({ label, run }) => h("button", { class: "toast-action", type: "button", onclick: () => (close(), run()) }, label));
+  const element = h("div", { class: "toast" }, h("p", {}, text), buttons.length ? h("div", { class: "toast-actions" }, buttons) : null);
   toasts.replaceChildren(element);
   // It stays while somebody is about to use it.
   let timer = setTimeout(close, 9000);

@@ -29,7 +29,9 @@ export function installDrawer(button, drawer) {
     list.replaceChildren(...calls.slice(0, SHOWN).map(row));
   }
   button.addEventListener("click", () => toggle(drawer.hidden));
-  drawer.addEventListener("keydown", (event) => event.key === "Escape" && toggle(false));
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented && !drawer.hidden && !$("dialog[open]")) toggle(false);
+  });
   bus.addEventListener("call", ({ detail }) => {
     count.classList.remove("pulse");
     requestAnimationFrame(() => count.classList.add("pulse"));

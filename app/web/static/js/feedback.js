@@ -7,11 +7,11 @@ import { visitor } from "./visitor.js";
 export const eventId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((each) => each.toString(16).padStart(2, "0")).join("");
 
 /** Told after each deed; `detail.settle(summary)` is to be called with what changed in the rows. */
-function tell(text, undo) {
+function tell(text, undo, ...more) {
   const settle = (change) => {
     const message = change ? `${text} ${change}` : text;
     announce(message);
-    toast(message, undo && { label: "Undo", run: undo });
+    toast(message, ...(undo ? [{ label: "Undo", run: undo }] : []), ...more);
   };
   bus.dispatchEvent(new CustomEvent("feedback", { detail: { settle } }));
 }
@@ -62,14 +62,29 @@ export function like(entry) {
 }
 
 export function dismiss(entry) {
+  const [category] = entry.item.categories ?? [];
+  const more = category && !visitor.hidden.categories.has(category) ? [{ label: `No more ${category}`, run: () => hide("categories", category, category) }] : [];
   return attempt(async () => {
     const sent = await send(entry, "dismiss");
-    tell(`${entry.item.title} stays away for 90 days.`, () =>
-      attempt(async () => {
-        await api.takeBack(sent);
-        tell(`${entry.item.title} may come back.`);
-      }),
-    );
+    const undo = () => attempt(async () => (await api.takeBack(sent), tell(`${entry.item.title} may come back.`)));
+    tell(`${entry.item.title} stays away for 90 days.`, undo, ...more);
+  });
+}
+
+/** Never show an item, or a category (`kind` is "items" or "categories"), without a word about taste. */
+export function hide(kind, id, name) {
+  return attempt(async () => {
+    await api.suppress(visitor.id, kind, id);
+    visitor.hidden[kind].set(id, name);
+    tell(kind === "items" ? `${name} is not shown any more.` : `No more ${name}.`, () => unhide(kind, id, name));
+  });
+}
+
+export function unhide(kind, id, name) {
+  return attempt(async () => {
+    await api.restore(visitor.id, kind, id);
+    visitor.hidden[kind].delete(id);
+    tell(`${name} may be shown again.`, () => hide(kind, id, name));
   });
 }
 

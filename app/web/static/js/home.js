@@ -2,7 +2,8 @@
 
 import { api, Problem } from "./api.js";
 import { card, placeholders, update } from "./cards.js";
-import { h, plural } from "./dom.js";
+import { h, icon, plural } from "./dom.js";
+import { unhide } from "./feedback.js";
 import { inWords, showRows } from "./flip.js";
 import { desk, dialQuery, filterQuery, mix } from "./mix.js";
 import { phrase, visitor } from "./visitor.js";
@@ -14,6 +15,7 @@ export function homeView() {
   const rows = h("div", { class: "rows", "aria-live": "off" }, emptyRow("For you", NOTES.for_you), emptyRow("More"));
   const hero = h("div", { class: "hero" }, h("p", { class: "eyebrow" }, visitor.name), h("h1", { tabindex: -1 }, visitor.taste.length ? `For somebody who likes ${phrase(visitor.taste)}` : "Your list, as of now"), h("p", { class: "hero-note" }, "Rate anything: the rows answer at once."));
   const endless = frozenList();
+  const hidden = hiddenBar();
   let asked = null;
 
   async function load() {
@@ -30,6 +32,7 @@ export function homeView() {
       const change = showRows(rows, shown);
       if (!shown.length) rows.replaceChildren(h("p", { class: "nothing" }, "Nothing fits these filters."));
       introduce(hero, found);
+      filters.learn(found);
       return { change, shown };
     } catch (error) {
       if (mine.signal.aborted) return null;
@@ -42,12 +45,14 @@ export function homeView() {
     if (loaded) endless.restart(loaded.shown);
     return loaded;
   }
-  const element = h("div", { class: "home" }, hero, desk(start), rows, endless.element);
+  const filters = desk(start);
+  const element = h("div", { class: "home" }, hero, filters.element, hidden.element, rows, endless.element);
   start();
   return {
     element,
     title: "Medley",
     async refresh() {
+      hidden.draw();
       const loaded = await load();
       endless.update();
       return loaded ? inWords(loaded.change) : "";
@@ -95,6 +100,25 @@ function introduce(hero, found) {
 }
 
 const emptyRow = (title, note = "\u00a0") => h("section", { class: "row", "aria-busy": "true" }, h("div", { class: "row-head" }, h("h2", {}, title), h("p", { class: "row-note" }, note)), h("ul", { class: "row-list" }, placeholders(8)));
+
+const MOST_HIDDEN = 12;
+
+/** What the visitor asked not to see, each with a way back. */
+function hiddenBar() {
+  const element = h("div", { class: "hidden-bar", role: "group", "aria-label": "Not shown to you" });
+  const chip = (kind, id, name) => {
+    const button = h("button", { class: "chip", type: "button", "aria-label": `Show ${name} again`, onclick: () => unhide(kind, id, name) }, name, icon("dismiss"));
+    if (name === null) api.item(id).then((item) => button.replaceWith(chip(kind, id, item.title)), () => button.remove());
+    return button;
+  };
+  function draw() {
+    const all = ["categories", "items"].flatMap((kind) => [...visitor.hidden[kind]].map(([id, name]) => [kind, id, name]));
+    element.hidden = !all.length;
+    element.replaceChildren(h("span", { class: "label" }, "Not shown to you"), ...all.slice(-MOST_HIDDEN).map((each) => chip(...each)));
+  }
+  draw();
+  return { element, draw };
+}
 
 /** Everything that the rows do not show, page by page on one frozen list: nothing repeats, whatever is rated meanwhile. */
 function frozenList() {

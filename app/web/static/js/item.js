@@ -4,9 +4,9 @@ import { api } from "./api.js";
 import { placeholders, card } from "./cards.js";
 import { coverOf } from "./covers.js";
 import { h, icon, plural, stars, yearOf } from "./dom.js";
-import { dismiss, like, rate } from "./feedback.js";
+import { dismiss, hide, like, rate, unhide } from "./feedback.js";
 import { rater } from "./stars.js";
-import { visitor } from "./visitor.js";
+import { visitor, withStars } from "./visitor.js";
 import { explained } from "./why.js";
 
 const KINDS = [["hybrid", "Both"], ["collaborative", "By who takes it"], ["content", "By what it is"]];
@@ -28,7 +28,7 @@ export function itemView(id) {
     }
     document.title = `${item.title} · Medley`;
     await draw();
-    similar.load("hybrid");
+    similar.load(item);
   }
   async function draw() {
     const prediction = visitor.id ? await predicted(id) : null;
@@ -41,7 +41,12 @@ export function itemView(id) {
     standing.replaceChildren(h("h2", {}, found.obstacles?.length ? "Why not?" : "Why?"), ...inside);
   }
   async function refresh() {
-    if (item) await draw();
+    if (!item) return "";
+    // Drawn anew, the button that was just used would lose the focus.
+    const buttons = () => [...top.querySelectorAll("button")];
+    const used = buttons().indexOf(document.activeElement);
+    await draw();
+    buttons()[used]?.focus({ preventScroll: true });
     return "";
   }
   load();
@@ -60,7 +65,7 @@ function facts(item, prediction) {
   return [
     h("p", { class: "eyebrow" }, [yearOf(item), item.duration_minutes && `${item.duration_minutes} min`, item.certificate, item.language].filter(Boolean).join(" · ") || "\u00a0"),
     h("h1", { tabindex: -1 }, item.title),
-    h("ul", { class: "item-tags" }, (item.categories ?? []).map((each) => h("li", { class: "chip" }, each))),
+    h("ul", { class: "item-tags" }, (item.categories ?? []).map((each) => h("li", {}, tag(each)))),
     item.description && h("p", { class: "item-description" }, item.description),
     people && h("p", { class: "soft" }, `With ${people}`),
     item.ratings?.count > 0 && h("p", { class: "soft" }, `${stars(item.ratings.mean)} on average, of ${plural(item.ratings.count, "rating")}`),
@@ -69,9 +74,23 @@ function facts(item, prediction) {
       prediction?.predicted_rating != null && h("p", { class: "soft" }, "You would give ", h("strong", {}, stars(prediction.predicted_rating)), interval(prediction)),
       h("div", { class: "item-deeds" },
         h("button", { class: "button small", type: "button", "aria-pressed": String(liked), onclick: () => like(entry) }, icon("heart"), liked ? "Liked" : "Like"),
-        h("button", { class: "button small", type: "button", onclick: () => dismiss(entry) }, icon("dismiss"), "Not for me")),
+        h("button", { class: "button small", type: "button", onclick: () => dismiss(entry) }, icon("dismiss"), "Not for me"),
+        hiding("items", item.item_id, item.title, { class: "button small" }, "Never show this", "Show this again")),
     ),
   ];
+}
+
+/** A category, which a visitor can ask not to see any more. */
+function tag(name) {
+  if (!visitor.id) return h("span", { class: "chip" }, name);
+  const away = visitor.hidden.categories.has(name);
+  return h("span", { class: `chip ${away ? "away" : ""}` }, name,
+    hiding("categories", name, name, { class: "chip-deed", "aria-label": away ? `Show ${name} again` : `No more ${name}`, title: away ? `Show ${name} again` : `No more ${name}` }, icon("dismiss"), icon("plus")));
+}
+
+function hiding(kind, id, name, properties, hideIt, showIt) {
+  const away = visitor.hidden[kind].has(id);
+  return h("button", { type: "button", ...properties, onclick: () => (away ? unhide : hide)(kind, id, name) }, away ? showIt : hideIt);
 }
 
 function interval({ low, high }) {
@@ -79,18 +98,32 @@ function interval({ low, high }) {
 }
 
 function likeIt(id) {
+  let source = null;
   const list = h("ul", { class: "row-list" }, placeholders(8));
   const tabs = h("div", { class: "choices", role: "group", "aria-label": "Alike in what" });
   const element = h("section", { class: "row", dataset: { key: "similar" }, "aria-label": "More like this" }, h("div", { class: "row-head" }, h("h2", {}, "More like this"), tabs), list);
-  tabs.append(...KINDS.map(([by, text]) => h("button", { class: "chip", type: "button", value: by, "aria-pressed": String(by === "hybrid"), onclick: () => load(by) }, text)));
-  async function load(by) {
+  tabs.append(...KINDS.map(([by, text]) => h("button", { class: "chip", type: "button", value: by, "aria-pressed": String(by === "hybrid"), onclick: () => load(by, source) }, text)));
+  let asked = 0;
+  async function load(by, item) {
+    const mine = ++asked;
     for (const button of tabs.children) button.setAttribute("aria-pressed", String(button.value === by));
     try {
-      const found = await api.similar(id, { by, limit: 18 });
-      list.replaceChildren(...found.items.map((entry) => card({ ...entry, recommendation_id: found.recommendation_id })));
+      const found = await api.similar(id, { by, limit: 18, explain: true });
+      const told = found.items.map((entry) => ({ ...entry, recommendation_id: found.recommendation_id, reasons: [{ text: likeness(entry, item) }] }));
+      const entries = await withStars(told);
+      if (mine === asked) list.replaceChildren(...entries.map(card));
     } catch (error) {
-      list.replaceChildren(h("li", { class: "soft" }, error.message));
+      if (mine === asked) list.replaceChildren(h("li", { class: "soft" }, error.message));
     }
   }
-  return { element, load };
+  return { element, load: (item) => load("hybrid", (source = item)) };
+}
+
+/** In what the two are alike: who takes them, what they are, and the categories that both have. */
+function likeness({ contributions = {}, item: other }, item) {
+  const { collaborative: who = 0, content: what = 0 } = contributions;
+  const share = who / (who + what || 1);
+  const shared = (item.categories ?? []).filter((each) => other.categories?.includes(each)).slice(0, 2).join(", ");
+  const how = share > 0.6 ? "Taken by the same people" : share < 0.4 ? "Alike in what it is" : "The same people, the same kind";
+  return shared ? `${how}: ${shared}` : how;
 }

@@ -1,27 +1,55 @@
-// Where the service wants a key: ask for one, and keep it for as long as the tab is open.
+// Where the service wants a key: ask for one, say what is wrong with one, and keep it for as long as the tab is open.
 
-import { key, onKeyNeeded } from "./api.js";
-import { h, openDialog } from "./dom.js";
+import { bus, key, onRefused } from "./api.js";
+import { $, h, openDialog } from "./dom.js";
 
-export function installKeys(scope) {
-  let asking = null;
-  onKeyNeeded(() => (asking ??= ask(scope).finally(() => (asking = null))));
+/** `opens` says what a key has to be good for, `then` is called once one was given after a while without. */
+export function installKeys(opens, then) {
+  let asking = null, declined = false;
+  const bar = h("div", { class: "key-bar", role: "status", hidden: true },
+    h("p", {}, "This service asks for an API key."),
+    h("button", { class: "button small", type: "button", onclick: giveOne }, "Give a key"));
+  $("#main").before(bar);
+
+  onRefused((problem, sent) => {
+    // Who closed the question is not asked again before they say so.
+    if (declined || (problem.status === 403 && key.subject())) return false;
+    return (asking ??= ask(words(problem, sent, opens)).finally(() => (asking = null))).then((given) => {
+      declined = !given;
+      bar.hidden = given;
+      return given;
+    });
+  });
+  async function giveOne() {
+    declined = !(await ask(words({ status: 401 }, false, opens)));
+    bar.hidden = !declined;
+    if (!declined) then();
+  }
 }
 
-function ask(scope) {
+function words(problem, sent, opens) {
+  const kept = "It is kept in this tab only, and for as long as it is open.";
+  if (problem.status === 401) key.set(null);
+  if (!sent) return `This service asks for an API key. ${opens} opens this page. ${kept}`;
+  if (problem.status === 401) return `That did not open it. ${problem.message} Try another: ${opens.toLowerCase()}.`;
+  return `That key is good, but not for this page: it takes ${opens.toLowerCase()}.`;
+}
+
+function ask(text) {
   return new Promise((resolve) => {
-    const input = h("input", { class: "field wide", type: "password", autocomplete: "off", required: true, "aria-label": "API key" });
-    const form = h("form", { class: "key-form" },
-      h("p", {}, `This service asks for an API key. One with the scope ${scope} opens this page; it is kept in this tab only.`), input,
-      h("button", { class: "button primary", type: "submit" }, "Use this key"));
+    const input = h("input", { class: "field wide", type: "password", autocomplete: "off", autofocus: true, required: true, "aria-label": "API key", "aria-describedby": "key-words" });
+    const form = h("form", { class: "key-form" }, h("p", { id: "key-words" }, text), input, h("button", { class: "button primary", type: "submit" }, "Use this key"));
     const dialog = openDialog("A key, please", form, { name: "key-dialog" });
     let given = false;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      key.set(input.value.trim());
-      given = true;
+      given = input.value.trim() !== "";
+      if (given) key.set(input.value.trim());
       dialog.close();
     });
-    dialog.addEventListener("close", () => resolve(given));
+    dialog.addEventListener("close", () => {
+      if (given) bus.dispatchEvent(new Event("key"));
+      resolve(given);
+    });
   });
 }

@@ -1,6 +1,6 @@
 // The storefront: which view is shown, and who is looking at it.
 
-import { bus } from "./api.js";
+import { bus, key } from "./api.js";
 import { $, announce, h } from "./dom.js";
 import { installDrawer } from "./drawer.js";
 import { drawing } from "./covers.js";
@@ -22,7 +22,7 @@ function viewAt(hash) {
   if (name === "item" && id) return itemView(decodeURIComponent(id));
   if (name === "search") return searchView(new URLSearchParams(query));
   if (name === "start") return startView();
-  if (name === "who" || !visitor.id) return whoView();
+  if ((name === "who" && !key.subject()) || !visitor.id) return whoView();
   return homeView();
 }
 
@@ -39,7 +39,7 @@ function show({ focus = true } = {}) {
 function drawVisitor() {
   const button = $("#visitor-button");
   button.setAttribute("aria-label", visitor.id ? `${visitor.name}: change visitor` : "Choose a visitor");
-  button.replaceChildren(h("span", { class: "avatar" }, drawing(visitor.id ?? "nobody", visitor.taste, "30 30 140 140").picture), h("span", { class: "visitor-name" }, visitor.id ? visitor.name : "Choose"));
+  button.replaceChildren(h("span", { class: "avatar" }, drawing(visitor.id ?? "nobody", visitor.taste.slice(0, 1), "30 30 140 140").picture), h("span", { class: "visitor-name" }, visitor.id ? visitor.name : "Choose"));
 }
 
 bus.addEventListener("visitor", drawVisitor);
@@ -50,14 +50,22 @@ addEventListener("hashchange", ({ oldURL }) => {
   announce(document.title);
 });
 
+/** With a user token one can only be the user whom it is for. */
+async function becomeSubject() {
+  const subject = key.subject();
+  if (subject && subject !== visitor.id) await become(subject, "You").then(() => (location.hash = "#/"), () => {});
+}
+bus.addEventListener("key", becomeSubject);
+
 async function begin() {
-  installKeys("read and write");
+  installKeys("One with the scopes read and write, or a user token,", show);
   installTheme($("#theme-button"));
   installDrawer($("#calls-button"), $("#calls"));
   installSearch($("#find"));
   $("#visitor-button").addEventListener("click", () => (location.hash === "#/who" ? show() : (location.hash = "#/who")));
   const last = remembered();
   if (last) await become(last.id, last.name, last.taste).catch(() => {});
+  await becomeSubject();
   drawVisitor();
   show({ focus: false });
   document.documentElement.dataset.ready = "";

@@ -29,8 +29,9 @@ export const allCategories = async () => (categories ??= (await api.categories()
 
 export function desk(onchange) {
   const soon = later(140, onchange);
+  let dated = true;
   const set = (name, value) => ((mix[name] = value), refresh(), soon());
-  const genres = h("div", { class: "desk-genres", role: "group", "aria-label": "Genres" });
+  const genres = h("div", { class: "desk-genres", role: "group", "aria-label": "Categories" });
   const reset = h("button", { class: "button small desk-reset", type: "button", onclick: () => (Object.assign(mix, structuredClone(NOTHING)), draw(), onchange()) }, "Clear");
   const summary = h("summary", {}, h("span", {}, "Filter and mix"), h("span", { class: "desk-state" }));
   const panel = h("div", { class: "desk-panel" });
@@ -44,7 +45,7 @@ export function desk(onchange) {
   function draw() {
     panel.replaceChildren(
       genres,
-      h("div", { class: "desk-fields" }, years(set), select(set)),
+      h("div", { class: "desk-fields" }, years(set, dated), select(set)),
       h("div", { class: "desk-dials" },
         dial("Diversity", "alike", "varied", { min: 0, max: 1, value: mix.diversity }, (value) => set("diversity", value)),
         dial("Popularity", "hidden gems", "hits", { min: -1, max: 1, value: mix.popularity }, (value) => set("popularity", value)),
@@ -54,12 +55,19 @@ export function desk(onchange) {
     for (const button of genres.children) button.setAttribute("aria-pressed", String(mix.genres.includes(button.value)));
     refresh();
   }
-  allCategories().then((all) => {
+  /** A catalogue without dates has no years to choose from. */
+  function learn(found) {
+    const latest = found.rows.find((row) => row.kind === "latest");
+    dated = !latest?.items.length || latest.items.some((entry) => entry.item.released_on) || Boolean(mix.from || mix.to);
+    panel.querySelector(".desk-years").hidden = !dated;
+  }
+  allCategories().catch(() => []).then((all) => {
+    genres.hidden = !all.length;
     genres.replaceChildren(...all.slice(0, MOST_GENRES).map(({ category }) => genreChip(category, (chosen) => set("genres", chosen))));
     draw();
   });
   draw();
-  return details;
+  return { element: details, learn };
 }
 
 function genreChip(name, onchange) {
@@ -72,9 +80,9 @@ function genreChip(name, onchange) {
   return chip;
 }
 
-function years(set) {
+function years(set, shown) {
   const box = (name, label) => h("input", { class: "field year", type: "text", inputmode: "numeric", pattern: "[0-9]{4}", maxlength: 4, placeholder: label === "From year" ? "from" : "to", "aria-label": label, value: mix[name], oninput: ({ target }) => (/^(\d{4})?$/.test(target.value) ? set(name, target.value) : null) });
-  return h("div", { class: "desk-field", role: "group", "aria-label": "Years" }, h("span", { class: "label" }, "Years"), box("from", "From year"), h("span", { "aria-hidden": "true" }, "–"), box("to", "To year"));
+  return h("div", { class: "desk-field desk-years", role: "group", "aria-label": "Years", hidden: !shown }, h("span", { class: "label" }, "Years"), box("from", "From year"), h("span", { "aria-hidden": "true" }, "–"), box("to", "To year"));
 }
 
 function select(set) {

@@ -5,7 +5,7 @@ import { card, placeholders } from "./cards.js";
 import { coverOf } from "./covers.js";
 import { h, icon, later, plural, yearOf } from "./dom.js";
 import { filterQuery } from "./mix.js";
-import { visitor } from "./visitor.js";
+import { visitor, withStars } from "./visitor.js";
 
 const SHOWN = 7;
 const asVisitor = () => (visitor.id ? { user_id: visitor.id } : {});
@@ -54,7 +54,7 @@ export function installSearch(root) {
   input.addEventListener("blur", () => setTimeout(close, 120));
   input.addEventListener("keydown", (event) => {
     const count = list.hidden ? 0 : options().length;
-    if (event.key === "Escape") close();
+    if (event.key === "Escape" && !list.hidden) close();
     else if (event.key === "ArrowDown" && count) point((active + 1) % count);
     else if (event.key === "ArrowUp" && count) point((active - 1 + count) % count);
     else if (event.key === "Enter" && input.value.trim()) active >= 0 ? options()[active].click() : go(`#/search?q=${encodeURIComponent(input.value.trim())}`);
@@ -68,10 +68,13 @@ export function installSearch(root) {
 }
 
 function option(entry, number, go) {
-  const text = [yearOf(entry.item), (entry.item.categories ?? []).slice(0, 2).join(", ")].filter(Boolean).join(" · ");
+  const text = [withPerson(entry), yearOf(entry.item), (entry.item.categories ?? []).slice(0, 2).join(", ")].filter(Boolean).join(" · ");
   return h("li", { role: "option", id: `found-${number}`, "aria-selected": "false", class: "found-option", onmousedown: (event) => event.preventDefault(), onclick: () => go(`#/item/${encodeURIComponent(entry.item_id)}`) },
     h("span", { class: "found-cover" }, coverOf(entry.item)), h("span", { class: "found-text" }, h("strong", {}, entry.item.title), h("small", {}, text)));
 }
+
+/** Who it was found by, where that was a person. */
+const withPerson = ({ match }) => (match?.person ? `With ${match.person}` : "");
 
 export function searchView(query) {
   const q = query.get("q") ?? "";
@@ -82,7 +85,9 @@ export function searchView(query) {
     try {
       const found = await api.search({ q, limit: 48, ...asVisitor(), ...filterQuery() });
       note.textContent = found.items.length ? `${plural(found.items.length, "title")}${visitor.id ? ", those you would like first among what fits as well. Ask any of them why it is in your list, or why not." : ""}` : "Nothing like it. Try fewer letters.";
-      grid.replaceChildren(...found.items.map((entry) => card({ ...entry, recommendation_id: found.recommendation_id })));
+      const told = found.items.map((entry) => ({ ...entry, recommendation_id: found.recommendation_id, reasons: [{ text: withPerson(entry) }] }));
+      const entries = await withStars(told);
+      grid.replaceChildren(...entries.map(card));
     } catch (error) {
       note.textContent = error.message;
       grid.replaceChildren();

@@ -19,8 +19,10 @@ export function startView() {
   async function chooseGenres() {
     const tiles = h("ul", { class: "tiles" });
     const next = h("button", { class: "button primary", type: "button", onclick: rateTitles }, "Next: rate a few");
-    show("1 of 2", "What do you go for?", "Pick as many genres as you like, or none.", tiles, next);
-    const all = await allCategories();
+    show("1 of 2", "What do you go for?", "Pick as many as you like, or none.", tiles, next);
+    const all = await allCategories().catch(() => []);
+    // Nothing to choose from: on to the titles.
+    if (!all.length) return rateTitles();
     tiles.append(...all.filter(({ category }) => !category.startsWith("(")).slice(0, 18).map(({ category }) => h("li", {}, tile(category, genres))));
   }
 
@@ -32,10 +34,11 @@ export function startView() {
       count.textContent = given.size < ENOUGH ? `${given.size} rated; ${ENOUGH} or more make a good start` : `${given.size} rated: that will do`;
       done.textContent = given.size || genres.size ? "Show my list" : "Skip";
     };
-    show("2 of 2", "Know any of these?", "Give stars to what you have seen. Leave out the rest.", grid, h("div", { class: "start-foot" }, count, done));
+    show("2 of 2", "Know any of these?", "Give stars to what you know. Leave out the rest.", grid, h("div", { class: "start-foot" }, count, done));
     tell();
-    const found = await api.popular({ category: [...genres], limit: TITLES, diversity: 0.35 });
-    grid.replaceChildren(...found.items.map((entry) => title(entry, given, tell)));
+    const found = await api.popular({ category: [...genres], limit: TITLES, diversity: 0.35 }).catch((error) => ({ items: [], problem: error.message }));
+    if (!found.items.length) grid.replaceChildren(h("li", { class: "soft" }, found.problem ?? "Nothing here yet."));
+    else grid.replaceChildren(...found.items.map((entry) => title(entry, given, tell)));
   }
 
   async function finish(event) {

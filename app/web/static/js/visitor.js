@@ -1,6 +1,6 @@
 // Who is visiting, and what they have said: the one state that the views share.
 
-import { api, bus } from "./api.js";
+import { api, bus, key } from "./api.js";
 
 const REMEMBERED = "medley-visitor";
 const PAGE = 100;
@@ -11,7 +11,12 @@ export const visitor = {
   taste: [], // categories that stand out
   ratings: new Map(), // item id -> stars
   likes: new Map(), // item id -> id of the event, to take it back
+  hidden: nothingHidden(), // what they do not want to see: id -> how it is called, null where that is not known yet
 };
+
+function nothingHidden() {
+  return { items: new Map(), categories: new Map() };
+}
 
 export function remembered() {
   try {
@@ -21,17 +26,27 @@ export function remembered() {
   }
 }
 
-/** Become somebody: their ratings are read, and every view is told. */
+/** Become somebody: what they have said is read, and every view is told. */
 export async function become(id, name, taste = []) {
-  Object.assign(visitor, { id, name, taste, ratings: new Map(), likes: new Map() });
+  Object.assign(visitor, { id, name, taste, ratings: new Map(), likes: new Map(), hidden: nothingHidden() });
   localStorage.setItem(REMEMBERED, JSON.stringify({ id, name, taste }));
-  const page = await api.ratings(id, { limit: PAGE });
+  const [page, { suppressions }] = await Promise.all([api.ratings(id, { limit: PAGE }), api.suppressions(id)]);
   for (const { item_id, value } of page.ratings) visitor.ratings.set(item_id, value);
+  for (const { kind, id: subject } of suppressions) kind === "item" ? visitor.hidden.items.set(subject, null) : visitor.hidden.categories.set(subject, subject);
   bus.dispatchEvent(new Event("visitor"));
 }
 
+/** The entries of a list that is the same for everybody, with the stars that this visitor would give. */
+export async function withStars(entries) {
+  if (!visitor.id || !entries.length) return entries;
+  const found = await api.predictions(visitor.id, entries.map((entry) => entry.item_id)).catch(() => null);
+  const expected = new Map(found?.predictions.map((each) => [each.item_id, each.predicted_rating]));
+  return entries.map((entry) => ({ ...entry, predicted_rating: expected.get(entry.item_id) }));
+}
+
+/** Somebody without a history; with a user token it can only be the one whom it is for. */
 export function newVisitor() {
-  return `guest-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
+  return key.subject() ?? `guest-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
 }
 
 /** How one addresses them: users of the data have numbers only. */

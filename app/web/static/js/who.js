@@ -9,7 +9,7 @@ export function whoView() {
   const people = h("ul", { class: "people" }, Array.from({ length: 5 }, () => h("li", { class: "person person-empty", "aria-hidden": "true" })));
   const element = h("div", { class: "who" },
     h("div", { class: "hero" }, h("p", { class: "eyebrow" }, "A recommendation service, live"), h("h1", { tabindex: -1 }, "Rate something. Watch your list change."), h("p", { class: "hero-note" }, "Step into somebody’s shoes, or start with a blank page. Every rating counts in the very next answer, and every title can say why it is there.")),
-    h("h2", { class: "who-ask" }, "Who is watching?"),
+    h("h2", { class: "who-ask" }, "Who are you today?"),
     people,
   );
   api.visitors().then(
@@ -27,7 +27,7 @@ function person({ user_id: id, ratings, categories, favourites }) {
   };
   return h("li", { class: "person" },
     h("button", { class: "person-button", type: "button", onclick: enter },
-      h("span", { class: "person-art" }, drawing(id, names, "0 0 200 220").picture),
+      h("span", { class: "person-art" }, drawing(id, names.slice(0, 1), "0 0 200 220").picture),
       h("span", { class: "person-text" },
         h("span", { class: "person-name display" }, phrase(names)),
         h("span", { class: "person-note" }, `${nameOf(id)}, ${plural(ratings, "rating")}`),
@@ -38,5 +38,5 @@ function newcomer() {
   return h("li", { class: "person new" },
     h("a", { class: "person-button", href: "#/start" },
       h("span", { class: "person-art blank" }, icon("plus")),
-      h("span", { class: "person-text" }, h("span", { class: "person-name display" }, "Somebody new"), h("span", { class: "person-note" }, "No history at all"), h("span", { class: "person-likes" }, "Pick a few genres, rate what you know, and have a list in half a minute"))));
+      h("span", { class: "person-text" }, h("span", { class: "person-name display" }, "Somebody new"), h("span", { class: "person-note" }, "No history at all"), h("span", { class: "person-likes" }, "Pick what you go for, rate what you know, and have a list in half a minute"))));
 }

@@ -8,20 +8,21 @@ import { gauge, parse, quantile, totals } from "./measures.js";
 import { keepPlotsTrue, makePlot } from "./plots.js";
 import { releasesPanel, runsPanel } from "./training.js";
 
-const LOOK_MS = 2000, SLOW_MS = 10000, KEPT = 150, HOURS = 24;
+const LOOK_MS = 2000, SLOW_MS = 10000, KEPT = 150, HOURS = 24, DAYS = 14, DAY_MS = 86_400_000;
+const NO_READ = "This key has not the scope read, which /metrics asks for.";
 const number = (value, digits = 0) => (value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits }));
 const megabytes = (bytes) => `${number(bytes / 1e6)} MB`;
 
-installKeys("admin");
+installKeys("One with the scopes admin and read", () => {});
 installTheme($("#theme-button"));
 keepPlotsTrue();
 
 const plots = {
-  requests: makePlot($("#plot-requests"), "Requests a second", [{ label: "answered", colour: "--signal-item_to_item" }, { label: "refused", colour: "--signal-next_item" }, { label: "failed", colour: "--bad" }], { empty: "No request since this page was opened." }),
-  latency: makePlot($("#plot-latency"), "Latency, ms", [{ label: "median", colour: "--signal-collaborative" }, { label: "95 of 100", colour: "--signal-content" }], { empty: "No request since this page was opened." }),
+  requests: makePlot($("#plot-requests"), "Requests a second", [{ label: "answered", colour: "--signal-item_to_item" }, { label: "refused", colour: "--signal-next_item" }, { label: "failed", colour: "--bad" }], { span: (KEPT * LOOK_MS) / 1000, empty: "No request since this page was opened." }),
+  latency: makePlot($("#plot-latency"), "Latency, ms", [{ label: "median", colour: "--signal-collaborative" }, { label: "95 of 100", colour: "--signal-content" }], { span: (KEPT * LOOK_MS) / 1000, empty: "No request since this page was opened." }),
   feedback: makePlot($("#plot-feedback"), "Feedback by the hour", [{ label: "ratings", colour: "--accent", bars: true }, { label: "events", colour: "--signal-collaborative", bars: true }], { empty: "No feedback in the last 24 hours." }),
-  lengths: makePlot($("#plot-lengths"), "Users by ratings given", [{ label: "users", colour: "--signal-item_to_item", bars: true }], { time: false, labels: ["0", "1+", "5+", "20+", "50+", "100+", "200+", "500+"] }),
-  coverage: makePlot($("#plot-coverage"), "Coverage by the day", [{ label: "of the catalogue shown, %", colour: "--signal-content", bars: true }], { empty: "No impressions yet: the storefront sends them." }),
+  lengths: makePlot($("#plot-lengths"), "Users by ratings given", [{ label: "users", colour: "--signal-item_to_item", bars: true }], { labels: ["0", "1+", "5+", "20+", "50+", "100+", "200+", "500+"] }),
+  coverage: makePlot($("#plot-coverage"), "Coverage by the day", [{ label: "% of the catalogue shown today", colour: "--signal-content", bars: true }], { empty: "No impressions yet: the storefront sends them." }),
   clicks: makePlot($("#plot-clicks"), "Shown and clicked by the day", [{ label: "impressions", colour: "--signal-popularity", bars: true }, { label: "clicks", colour: "--accent", bars: true }], { empty: "No impressions yet: the storefront sends them." }),
 };
 const state = { samples: [], service: null, ready: null, run: null };
@@ -30,9 +31,10 @@ let before = null;
 
 async function lookAtProcess() {
   const now = performance.now();
-  const [text, ready] = await Promise.all([api.measures(), fetch("/health/ready").then((answer) => answer.ok, () => false)]);
-  state.samples = parse(text);
+  const [text, ready] = await Promise.all([api.measures().catch(refusedOnly), fetch("/health/ready").then((answer) => answer.ok, () => false)]);
   state.ready = ready;
+  state.samples = parse(text ?? "");
+  if (text === null) return void (plots.requests.say(NO_READ), plots.latency.say(NO_READ), drawHealth());
   const found = totals(state.samples);
   if (before) {
     const seconds = (now - before.now) / 1000;
@@ -44,7 +46,14 @@ async function lookAtProcess() {
     plots.latency.show([series.at, series.median, series.slow], [number(last("median"), 1), number(last("slow"), 1)]);
   }
   before = { now, found };
+  tellSource();
   drawHealth();
+}
+
+/** A key may be good for the rest of the page alone. */
+function refusedOnly(error) {
+  if (error instanceof Problem && error.status === 403) return null;
+  throw error;
 }
 
 async function lookAtData() {
@@ -53,7 +62,8 @@ async function lookAtData() {
   const sum = (name) => hours.reduce((total, each) => total + each[name], 0);
   plots.feedback.show([hours.map((each) => new Date(each.start) / 1000 + 1800), hours.map((each) => each.ratings), hours.map((each) => each.events)], [number(sum("ratings")), number(sum("events"))]);
   plots.lengths.show([lengths.map((_, at) => at), lengths.map((each) => each.users)], [number(lengths.reduce((total, each) => total + each.users, 0))]);
-  const online = await api.online({}).catch((error) => (error instanceof Problem ? null : Promise.reject(error)));
+  const first = new Date(Date.now() - (DAYS - 1) * DAY_MS).toISOString().slice(0, 10);
+  const online = await api.online({ day_from: first, limit: 1000 }).catch((error) => (error instanceof Problem ? null : Promise.reject(error)));
   if (online) showOnline(online);
   drawHealth();
 }
@@ -64,13 +74,17 @@ function showOnline(online) {
     const day = days.get(row.day) ?? { impressions: 0, clicks: 0, coverage: 0 };
     days.set(row.day, { impressions: day.impressions + row.impressions, clicks: day.clicks + row.clicks, coverage: Math.max(day.coverage, row.coverage ?? 0) });
   }
-  const rows = [...days].sort(([one], [other]) => one.localeCompare(other));
-  const at = rows.map(([day]) => new Date(`${day}T12:00:00Z`) / 1000);
-  const values = (name) => rows.map(([, row]) => row[name]);
+  const last = Date.parse(new Date().toISOString().slice(0, 10));
+  const all = Array.from({ length: DAYS }, (_, at) => new Date(last - (DAYS - 1 - at) * DAY_MS).toISOString().slice(0, 10));
+  const values = (name) => all.map((day) => days.get(day)?.[name] ?? 0);
   const total = (name) => values(name).reduce((sum, value) => sum + value, 0);
-  plots.coverage.show([at, values("coverage").map((share) => 100 * share)], [number(100 * (values("coverage").at(-1) ?? 0), 1)]);
-  plots.clicks.show([at, values("impressions"), values("clicks")], [number(total("impressions")), number(total("clicks"))]);
+  // Each third is called by its name, today among them.
+  const labels = all.map((day, at) => ((DAYS - 1 - at) % 3 ? "" : dayName.format(new Date(day))));
+  const at = all.map((_, place) => place);
+  plots.coverage.show([at, values("coverage").map((share) => 100 * share)], [number(100 * values("coverage").at(-1), 1)], labels);
+  plots.clicks.show([at, values("impressions"), values("clicks")], [number(total("impressions")), number(total("clicks"))], labels);
 }
+const dayName = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
 function tile(name, light, value, note) {
   return h("div", { class: "health" }, h("p", { class: "health-head" }, h("span", { class: `light ${light}` }), name), h("p", { class: "health-value" }, value), h("p", { class: "health-note" }, note));
@@ -86,8 +100,14 @@ function drawHealth() {
     tile("Service", ready ? "good" : "bad", ready ? "Ready" : "Not ready", service ? `${number(service.totals.items)} items, ${number(service.totals.users)} users, ${number(service.totals.ratings)} ratings` : "\u00a0"),
     tile("Database", database ? "good" : "bad", database ? `${number(database.latency_ms, 1)} ms` : "Away", database ? `${megabytes(database.size_bytes)}, ${database.connections} connections` : "\u00a0"),
     tile("Training worker", training ? "busy" : workers ? "good" : "bad", training ? `Training, ${Math.round(100 * run.progress)}%` : workers ? (workers === 1 ? "Waiting" : `${workers} waiting`) : "None", workers ? "Takes requests, the schedule and new ratings" : "Nobody trains: start medley worker"),
-    tile("Release", refused ? "bad" : served.length ? "good" : "", served[0]?.labels.release ?? "None", served.length ? `${served.map((each) => `served by ${each.value}`).join(", ")}; ${number(gauge(samples, "medley_catalogue_overlay_items"))} items changed since${refused ? `; ${refused} cannot load it` : ""}` : refused ? "The active release cannot be loaded: lists are by popularity" : "Lists are by popularity until one is trained"),
+    tile("Release", refused ? "bad" : served.length ? "good" : "", served[0]?.labels.release ?? "None", served.length ? `${`served by ${served.map((each) => (each.value === 1 ? "1 process" : `${each.value} processes`)).join(", ")}`}; ${number(gauge(samples, "medley_catalogue_overlay_items"))} items changed since${refused ? `; ${refused} cannot load it` : ""}` : refused ? "The active release cannot be loaded: lists are by popularity" : "Lists are by popularity until one is trained"),
   );
+}
+
+/** What a figure stands for does not depend on which of several workers happened to answer. */
+function tellSource() {
+  const processes = gauge(state.samples, "medley_release_workers");
+  $("#source").textContent = `Requests and latency are those of ${processes > 1 ? `all ${processes} serving processes` : "the serving process"} together, since this page was opened; everything else is read from the database.`;
 }
 
 const releases = releasesPanel($("#releases"));
@@ -100,8 +120,9 @@ async function keepLooking(look, pause) {
     try {
       if (!document.hidden) wait = (await look()) ?? pause;
     } catch (error) {
-      if (error instanceof Problem && error.status !== 503) toast(error.message);
-      if (look === lookAtProcess) ((state.ready = false), drawHealth());
+      // That a key is missing stands above the page already.
+      if (error instanceof Problem && ![401, 503].includes(error.status)) toast(error.message);
+      if (look === lookAtProcess && error.status !== 401) ((state.ready = false), drawHealth());
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
   }

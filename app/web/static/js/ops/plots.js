@@ -5,29 +5,39 @@ import { h } from "../dom.js";
 const HEIGHT = 192;
 const plots = new Set();
 
-/** `series` are { label, colour, bars, show } with `colour` the name of a custom property. */
-export function makePlot(figure, title, series, { time = true, labels = null, empty = "Nothing yet." } = {}) {
+/** `series` are { label, colour, bars } with `colour` the name of a custom property. The x axis is time, the last `span` seconds
+ * of it where that is given, or one of classes called by `labels`, which `show` may replace. */
+export function makePlot(figure, title, series, { span = null, labels = null, empty = "Nothing yet." } = {}) {
   const keys = h("figcaption", { class: "keys" });
   const place = h("div", { class: "plot", role: "img", "aria-label": title, hidden: true });
   const none = h("p", { class: "plot-none" }, empty);
   figure.replaceChildren(h("div", { class: "panel-head" }, h("h2", {}, title), keys), place, none);
-  const state = { chart: null, data: null };
+  const state = { chart: null, data: null, labels };
 
   function draw() {
     state.chart?.destroy();
     const width = place.clientWidth;
-    if (width) state.chart = new uPlot(options(width, series, time, labels), state.data, place);
+    if (width) state.chart = new uPlot(options(width, series, span, state), state.data, place);
   }
   const plot = {
-    show(data, words) {
+    show(data, words, newLabels = labels) {
+      none.textContent = empty;
       const some = data[0].length > 0 && data.slice(1).some((values) => values.some((value) => value));
       place.hidden = !some;
       none.hidden = some;
       keys.replaceChildren(...series.map((each, at) => h("span", {}, h("span", { class: "key-dot", style: { "--colour": `var(${each.colour})` } }), `${each.label} `, h("span", { class: "key-value" }, words[at]))));
       place.setAttribute("aria-label", `${title}: ${series.map((each, at) => `${each.label} ${words[at]}`).join(", ")}`);
-      state.data = data;
+      // Where there is nothing there is no bar, not one without height.
+      state.data = data.map((values, at) => (at && series[at - 1].bars ? values.map((value) => value || null) : values));
+      state.labels = newLabels;
       if (!some) return;
-      state.chart && state.chart.width === place.clientWidth ? state.chart.setData(data) : draw();
+      state.chart && state.chart.width === place.clientWidth ? state.chart.setData(state.data) : draw();
+    },
+    /** A word in place of the plot. */
+    say(text) {
+      none.textContent = text;
+      place.hidden = true;
+      none.hidden = false;
     },
     redraw: () => state.data && !place.hidden && draw(),
   };
@@ -52,9 +62,10 @@ function colour(name) {
   return getComputedStyle(probe).color;
 }
 
-function options(width, series, time, labels) {
+function options(width, series, span, state) {
+  const classes = state.labels !== null;
   const axis = { stroke: colour("--ink-soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px 'Instrument Sans', sans-serif" };
-  const bars = series.some((each) => each.bars);
+  const range = classes ? () => [-0.6, state.labels.length - 0.4] : span ? () => [Date.now() / 1000 - span, Date.now() / 1000] : (_, low, high) => [low - 2400, high + 2400];
   const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
   return {
     width,
@@ -62,13 +73,19 @@ function options(width, series, time, labels) {
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     legend: { show: false },
     padding: [8, 8, 0, 0],
-    scales: { x: { time, range: bars ? (_, low, high) => spread(low, high, time) : undefined }, y: { range: (_, __, high) => [0, Math.max(high * 1.12, 1e-6)] } },
+    scales: { x: { time: !classes, range }, y: { range: (_, __, high) => [0, Math.max(high * 1.12, 1e-6)] } },
     axes: [
-      { ...axis, size: 26, gap: 4, grid: { show: false }, ...(labels ? { splits: () => labels.map((_, at) => at), values: () => labels } : time ? { values: TIMES } : {}) },
+      { ...axis, size: 26, gap: 4, grid: { show: false }, ...(classes ? { splits: () => state.labels.map((_, at) => at), values: () => state.labels } : { values: TIMES }) },
       { ...axis, size: 46, values: (_, values) => values.map((value) => compact.format(value)) },
     ],
     series: [{}, ...series.map((each, at) => oneSeries(each, at, series.length))],
   };
+}
+
+function lonely(chart, series) {
+  const values = chart.data[series];
+  const given = values.flatMap((value, at) => (value === null ? [] : [at]));
+  return given.length === 1 ? given : null;
 }
 
 // uPlot's own would name the year and the day below; an hour is enough here.
@@ -77,10 +94,6 @@ const TIMES = [[86400, "{D}.{M}.", null, null, null, null, null, null, 1], [3600
 function oneSeries(each, at, count) {
   const stroke = colour(each.colour);
   if (each.bars) return { label: each.label, stroke, fill: stroke, points: { show: false }, paths: uPlot.paths.bars({ size: [0.72 / count, 40], align: count === 1 ? 0 : at ? 1 : -1, radius: 0.18 }) };
-  return { label: each.label, stroke, width: 2, points: { show: false }, spanGaps: true, paths: uPlot.paths.spline() };
-}
-
-function spread(low, high, time) {
-  const half = time ? 2400 : 0.6;
-  return [low - half, high + half];
+  // One alone between gaps would not be seen without its point.
+  return { label: each.label, stroke, width: 2, points: { size: 5, fill: stroke, filter: lonely }, spanGaps: true, paths: uPlot.paths.spline() };
 }

@@ -1,7 +1,7 @@
 // Training runs with their progress, a button to train, and the releases with what was measured and what the gate said.
 
 import { api } from "../api.js";
-import { announce, h, toast } from "../dom.js";
+import { announce, h, openDialog, toast } from "../dom.js";
 
 const OUTCOMES = { succeeded: "good", failed: "bad", rejected: "bad", running: "busy", queued: "busy" };
 const VERDICTS = { first: "good", passed: "good", insufficient: "", failed: "bad" };
@@ -15,6 +15,7 @@ export function runsPanel(panel, onsuccess) {
   panel.replaceChildren(
     h("div", { class: "panel-head" }, h("h2", {}, "Training"), button),
     table(["Run", "Asked for", "By", "State", "Progress", "Took", "Verdict"], body), none);
+  const show = rowsIn(body);
   let latest = null;
 
   button.addEventListener("click", async () => {
@@ -33,7 +34,7 @@ export function runsPanel(panel, onsuccess) {
     const busy = runs.some((run) => run.state === "queued" || run.state === "running");
     button.disabled = runs.some((run) => run.state === "queued");
     none.hidden = runs.length > 0;
-    body.replaceChildren(...runs.map(runRow));
+    show(runs, runRow);
     const newest = runs.find((run) => run.state === "succeeded")?.id ?? null;
     if (latest !== null && newest !== latest) {
       announce("The training succeeded.");
@@ -45,27 +46,39 @@ export function runsPanel(panel, onsuccess) {
   return { refresh };
 }
 
+/** Shows rows, and leaves them alone while they are the same, so that nobody loses the button they are on. */
+function rowsIn(body) {
+  let shown = null;
+  return (records, row) => {
+    const now = JSON.stringify(records);
+    const running = records.some((each) => each.started_at && !each.finished_at);
+    if (now !== shown || running) body.replaceChildren(...records.map(row));
+    shown = now;
+  };
+}
+
 function runRow(run) {
   const took = run.started_at ? ((run.finished_at ? new Date(run.finished_at) : new Date()) - new Date(run.started_at)) / 1000 : null;
   const state = h("span", { class: `tag ${OUTCOMES[run.state]}` }, run.state);
   const bar = h("div", { class: "progress", role: "progressbar", "aria-label": "Progress", "aria-valuenow": Math.round(100 * run.progress), "aria-valuemin": 0, "aria-valuemax": 100, style: { "--done": run.progress } }, h("span", {}));
-  const progress = run.state === "running" ? [bar, h("small", { class: "soft" }, run.stage ?? "")] : run.error ? h("span", { class: "why-error" }, run.error.detail) : run.stage ?? "–";
+  const progress = run.state === "running" ? [bar, h("small", { class: "soft" }, run.stage ?? "")] : run.state === "queued" ? "waits for a worker" : run.error ? h("span", { class: "why-error" }, run.error.detail) : run.stage ?? "–";
   return h("tr", { dataset: { run: run.id, state: run.state } }, h("td", { class: "mono" }, run.id), h("td", {}, time(run.requested_at)), h("td", {}, run.cause), h("td", {}, state), h("td", {}, progress), h("td", {}, took === null ? "–" : `${took.toFixed(0)} s`), h("td", {}, verdictOf(run)));
 }
 
 export function releasesPanel(panel) {
   const body = h("tbody", {});
   const none = h("p", { class: "nothing", hidden: true }, "No release yet: train one.");
+  const show = rowsIn(body);
   panel.replaceChildren(h("div", { class: "panel-head" }, h("h2", {}, "Releases")), table(["Release", "Published", "Ratings", "Measured", "Verdict", ""], body), none);
 
   async function refresh() {
     const { releases } = await api.releases();
     none.hidden = releases.length > 0;
-    body.replaceChildren(...releases.map((release) => releaseRow(release, activate)));
+    show(releases, (release) => releaseRow(release, activate));
     return releases;
   }
-  async function activate(release, button) {
-    button.disabled = true;
+  async function activate(release) {
+    if (!(await confirmed(release))) return;
     try {
       await api.activate(release.id);
       announce(`${release.id} is active.`);
@@ -78,8 +91,20 @@ export function releasesPanel(panel) {
   return { refresh };
 }
 
+/** Every visitor's lists change with it, so that one click alone is too few. */
+function confirmed(release) {
+  return new Promise((resolve) => {
+    const dialog = openDialog("Activate this release?", h("div", {},
+      h("p", {}, "Every list is made from ", h("span", { class: "mono" }, release.id), " within two seconds. The one that is active now stays, and can be activated again."),
+      h("div", { class: "dialog-deeds" },
+        h("button", { class: "button primary", type: "button", autofocus: true, onclick: () => dialog.close("yes") }, "Activate it"),
+        h("button", { class: "button", type: "button", onclick: () => dialog.close() }, "Leave it"))));
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
+  });
+}
+
 function releaseRow(release, activate) {
-  const button = h("button", { class: "button small", type: "button", "aria-label": `Activate ${release.id}`, onclick: () => activate(release, button) }, "Activate");
+  const button = h("button", { class: "button small", type: "button", "aria-label": `Activate ${release.id}`, onclick: () => activate(release) }, "Activate");
   const deed = release.active ? h("span", { class: "tag good" }, "Active") : release.collected_at ? h("span", { class: "soft" }, "Deleted") : button;
   return h("tr", { dataset: { release: release.id, active: String(release.active) } }, h("td", { class: "mono" }, release.id), h("td", {}, time(release.created_at)), h("td", {}, (release.counts?.ratings ?? 0).toLocaleString("en")), h("td", {}, measured(release.metrics)), h("td", {}, verdictOf(release)), h("td", {}, deed));
 }
