@@ -90,7 +90,9 @@ async def _candidates(session: AsyncSession, liked_from: float) -> list[_Candida
 
 
 def _judged(
-    people: dict[int, tuple[str, int, float]], names: list[str], counts: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+    people: dict[int, tuple[str, int, float]],
+    names: list[str],
+    counts: np.ndarray[tuple[int, int], np.dtype[np.float64]],
 ) -> list[_Candidate]:
     """Each user's Kullback-Leibler divergence from all the candidates' likes, and the categories that add most to it. ``people``
     are (id, ratings, share of them that are likes); ``counts`` is ``(users, categories)``."""

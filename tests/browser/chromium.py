@@ -1,8 +1,10 @@
 """A visit with a real browser, and what the tests do and look for there."""
 
+import uuid
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
@@ -22,6 +24,7 @@ class Visit:
         self.results = results
         self.complaints: list[str] = []
         self._browser = browser
+        self._forgiven: list[str] = []
         self.page = self._open(1440, "light", still=False)
 
     def _open(self, width: int, colours: Literal["light", "dark"], *, still: bool) -> Page:
@@ -31,6 +34,7 @@ class Visit:
             color_scheme=colours,
             reduced_motion="reduce" if still else "no-preference",
             has_touch=narrow,
+            permissions=["clipboard-read", "clipboard-write"],
         )
         self._context.set_default_timeout(PATIENCE_MS)
         page = self._context.new_page()
@@ -45,11 +49,27 @@ class Visit:
         self.page = self._open(width, colours, still=True)
         return self.page
 
+    def start_over(self) -> None:
+        """A page that has just been opened and remembers nobody, in the same window."""
+        self.page.goto(self.base + "/health/live")
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.complaints.clear()
+        self._forgiven.clear()
+
+    def another_tab(self) -> Page:
+        """A second tab of the same window, which becomes the page."""
+        self.page = self._context.new_page()
+        return self.page
+
     def close(self) -> None:
         self._context.close()
 
+    def forgive(self, text: str) -> None:
+        """Let the console say this: what the browser itself says of each answer that is an error."""
+        self._forgiven.append(text)
+
     def _listen(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        if message.type in {"error", "warning"} and not any(each in message.text for each in self._forgiven):
             self.complaints.append(f"{message.type}: {message.text} {message.location}")
 
     def _check_host(self, url: str) -> None:
@@ -69,6 +89,19 @@ class Visit:
         self.rows.first.wait_for()
         return self.page
 
+    def become_newcomer(self, taste: str) -> Page:
+        """Be somebody of one's own, who likes some of a taste of the small catalogue, with their rows on the screen."""
+        user = f"guest-{uuid.uuid4().hex[:8]}"
+        ratings = [{"user_id": user, "item_id": f"{taste}-{number:02}", "value": 5} for number in range(6)]
+        httpx.post(f"{self.base}/v1/ratings:batch", json={"ratings": ratings}, timeout=60).raise_for_status()
+        self.page.evaluate(
+            "who => localStorage.setItem('medley-visitor', JSON.stringify(who))",
+            {"id": user, "name": "You", "taste": [taste.title()]},
+        )
+        self.go("/")
+        self.rows.first.wait_for()
+        return self.page
+
     @property
     def rows(self) -> Locator:
         """The cards in the rows."""
@@ -81,6 +114,32 @@ class Visit:
     def first_row(self) -> list[str]:
         """The items of the first row."""
         return self.ids('.row[data-key="for_you"]')
+
+    def get(self, path: str, **query: Any) -> Any:
+        """What the API itself answers."""
+        answer = httpx.get(f"{self.base}/v1/{path}", params=query, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def until_first_row(self, found: dict[str, Any]) -> None:
+        """Wait until the first row shows just what this answer of the API holds."""
+        wanted = [each["item_id"] for each in found["items"]]
+        assert wanted
+        self.page.wait_for_function(
+            "wanted => [...document.querySelectorAll('.row[data-key=for_you] li.card[data-item]')]"
+            ".map(card => card.dataset.item).join() === wanted.join()",
+            arg=wanted,
+        )
+
+    def focused(self) -> str:
+        """What a screen reader would call the element that has the focus."""
+        return self.page.evaluate(
+            "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim()"
+        )
+
+    def visitor_id(self) -> str:
+        """Who the page is for."""
+        return self.page.evaluate("JSON.parse(localStorage.getItem('medley-visitor')).id")
 
     def told(self, text: str) -> None:
         """Wait until the live region says so."""

@@ -4,6 +4,7 @@ from typing import Literal
 
 import pytest
 from chromium import Visit
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.xdist_group("browser")
 SHIFTS = """
@@ -12,6 +13,22 @@ SHIFTS = """
       for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
     }).observe({ type: "layout-shift", buffered: true });
 """
+
+
+def test_the_first_view_is_small_and_soon_there(visit: Visit) -> None:
+    page = visit.reopen(1440, "light")
+    sizes: list[float] = []
+    network = page.context.new_cdp_session(page)
+    network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    network.send("Network.enable")
+    visit.go("/")
+    page.locator(".person:not(.new)").first.wait_for()
+    ready = page.evaluate("performance.getEntriesByName('ready')[0].startTime")
+    visit.results.mkdir(parents=True, exist_ok=True)
+    (visit.results / "first-view.txt").write_text(f"{sum(sizes):.0f} bytes, interactive after {ready:.0f} ms\n")
+    assert 50_000 < sum(sizes) < 150_000
+    # A second on a quiet machine; this one may be busy with other tests.
+    assert ready < 15_000
 
 
 @pytest.mark.parametrize(("width", "colours"), [(375, "light"), (1440, "dark")])
@@ -51,6 +68,9 @@ def test_each_view_is_accessible_and_fits(visit: Visit, width: int, colours: Lit
     visit.rows.first.get_by_role("radio", name="5 stars").click()
     page.locator(".toast").wait_for()
     look("rated")
+    # Who wants no motion has none.
+    assert page.evaluate("document.getAnimations().filter(each => each.effect.getTiming().duration > 10).length") == 0
+    expect(page.locator(".ghost")).to_have_count(0)
     page.locator(".deed").nth(2).click()
     page.locator("dialog .legend-sum").wait_for()
     look("why")

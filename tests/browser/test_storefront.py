@@ -1,7 +1,10 @@
 """The storefront in a real browser: what a visitor does there, and that the rows answer."""
 
+import os
 import re
+import subprocess
 
+import httpx
 import pytest
 from chromium import CARD, Visit
 from playwright.sync_api import expect
@@ -34,11 +37,14 @@ def test_a_rating_changes_the_rows_and_can_be_undone(visit: Visit) -> None:
     assert page.locator(".rater").first.evaluate("each => getComputedStyle(each).getPropertyValue('--fill')") != "0"
 
     card.get_by_role("radio", name="1 star", exact=True).click()
+    # Told and seen: what moved up, what came, and what left on its way out.
+    page.locator(".ghost").first.wait_for(state="attached")
     visit.told("In your rows")
+    page.locator(".badge.up", has_text=re.compile("Up [0-9]+")).first.wait_for()
+    page.locator(".toast", has_text=re.compile(r"1 star for .*: ?|moved up|left")).wait_for()
     after = visit.first_row()
     assert before[0] not in after
     assert after != before[1:]
-    page.locator(".badge").first.wait_for()
 
     page.get_by_role("button", name="Undo").click()
     visit.told("taken back")
@@ -47,7 +53,7 @@ def test_a_rating_changes_the_rows_and_can_be_undone(visit: Visit) -> None:
 
 
 def test_likes_and_dismissals_act_and_can_be_undone(visit: Visit) -> None:
-    page = visit.become(1)
+    page = visit.become_newcomer("western")
     before = visit.first_row()
     page.get_by_role("button", name="Not for me").first.click()
     visit.told("stays away")
@@ -60,9 +66,40 @@ def test_likes_and_dismissals_act_and_can_be_undone(visit: Visit) -> None:
     visit.told("You like")
 
 
-def test_why_this_adds_up(visit: Visit) -> None:
+def test_a_category_and_an_item_are_hidden_and_come_back(visit: Visit) -> None:
+    page = visit.become_newcomer("comedy")
+    taste = visit.first_row()[0].partition("-")[0]
+    of_taste = page.locator(f'.rows li.card[data-item^="{taste}-"]')
+    page.get_by_role("button", name="Not for me").first.click()
+    page.get_by_role("button", name=re.compile("No more")).click()
+    expect(of_taste).to_have_count(0)
+    visit.rows.first.wait_for()
+    # It holds until it is taken back, also for who comes again.
+    page.reload()
+    visit.rows.first.wait_for()
+    page.get_by_role("group", name="Not shown to you").get_by_role("button", name="Show").click()
+    visit.told("may be shown again")
+    of_taste.first.wait_for()
+    expect(page.get_by_role("group", name="Not shown to you")).to_be_hidden()
+
+    item = visit.first_row()[0]
+    visit.rows.first.get_by_role("heading").get_by_role("link").click()
+    page.get_by_role("button", name="Never show this").click()
+    page.locator(".standing .verdict.out").wait_for()
+    assert visit.focused() == "Show this again"
+    page.go_back()
+    visit.rows.first.wait_for()
+    assert item not in visit.ids(".rows")
+    page.get_by_role("group", name="Not shown to you").get_by_role("button").click()
+    page.locator(f'.rows li.card[data-item="{item}"]').wait_for()
+
+
+def test_why_this_adds_up_and_what_is_like_it_says_in_what(visit: Visit) -> None:
     page = visit.become()
-    page.get_by_role("button", name=re.compile("^Why")).first.click()
+    why = page.get_by_role("button", name=re.compile("^Why")).first
+    why.focus()
+    name = visit.focused()
+    page.keyboard.press("Enter")
     page.locator("dialog .legend-sum").wait_for()
     figures = [
         float(text.replace("\N{MINUS SIGN}", "-")) for text in page.locator("dialog .legend-value").all_inner_texts()
@@ -73,69 +110,74 @@ def test_why_this_adds_up(visit: Visit) -> None:
     page.locator("dialog .evidence li", has_text="Because").first.wait_for()
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
+    assert visit.focused() == name
+
+    visit.rows.first.get_by_role("heading").get_by_role("link").click()
+    similar = page.locator(f".item-page .row {CARD}")
+    similar.first.wait_for()
+    for text in similar.locator(".card-number").all_inner_texts():
+        assert re.search(r"[1-5]\.\d$", text)
+    assert similar.locator(".card-number").count() == similar.count() > 5
+    expect(similar.first.locator(".card-reason")).to_have_text(re.compile("people|what it is"))
 
 
-def test_search_finds_what_is_mistyped_and_says_why_not(visit: Visit) -> None:
-    page = visit.become()
-    page.keyboard.press("/")
-    page.keyboard.type("stagecoahc")
-    option = page.get_by_role("option", name="Stagecoach").first
-    option.wait_for()
-    page.keyboard.press("ArrowDown")
-    expect(page.locator("[role=option][aria-selected=true]")).to_have_count(1)
+def test_the_keyboard_alone_will_do(visit: Visit) -> None:
+    page = visit.become_newcomer("horror")
+    page.keyboard.press("Tab")
+    assert visit.focused() == "Skip to the content"
     page.keyboard.press("Enter")
-    page.locator(".item h1", has_text="Stagecoach").wait_for()
-    page.locator(".standing .verdict").wait_for()
-    page.locator(f".item-page .row {CARD}").first.wait_for()
-    seen = page.locator(".item-rate").get_by_role("radio", name="4 stars")
-    seen.click()
-    page.locator(".standing .verdict.out").wait_for()
+    assert page.evaluate("document.activeElement.id") == "main"
+
+    calls = page.get_by_role("button", name="HTTP calls")
+    calls.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#calls h2")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(calls).to_be_focused()
+
+    # The stars are one stop; arrows choose, and the focus stays with the item or with what took its place.
+    card = visit.rows.nth(2)
+    card.get_by_role("heading").get_by_role("link").focus()
+    page.keyboard.press("Tab")
+    assert visit.focused() == "1 star"
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert visit.focused() == "4 stars"
+    page.keyboard.press("Enter")
+    visit.told("4 stars for")
+    expect(page.locator(".rows h3 a:focus")).to_have_count(1)
 
 
-def test_filters_and_dials_act_at_once(visit: Visit) -> None:
-    page = visit.become()
-    before = visit.first_row()
-    page.get_by_role("button", name="Horror", exact=True).click()
-    page.wait_for_function(
-        "() => { const cards = [...document.querySelectorAll('.row[data-key=for_you] li.card[data-item]')];"
-        " return cards.length > 5 && cards.every(card => card.dataset.item.startsWith('horror')); }"
-    )
-    page.get_by_role("button", name="Clear").click()
-    page.wait_for_function(
-        f"() => document.querySelector('.row[data-key=for_you] li.card').dataset.item === '{before[0]}'"
-    )
-    page.get_by_label("From year").fill("2000")
-    page.wait_for_function(
-        "() => { const cards = [...document.querySelectorAll('.row[data-key=for_you] li.card[data-item]')];"
-        " return cards.length > 5 && cards.every(card => card.entry.item.released_on >= '2000'); }"
-    )
-    page.get_by_role("button", name="Clear").click()
-    page.wait_for_function(
-        f"() => document.querySelector('.row[data-key=for_you] li.card').dataset.item === '{before[0]}'"
-    )
-    page.get_by_role("slider", name="Diversity").fill("0.8")
-    page.wait_for_function(
-        f"() => [...document.querySelectorAll('.row[data-key=for_you] li.card[data-item]')]"
-        f".map(card => card.dataset.item).join() !== '{','.join(before)}'"
-    )
-
-
-def test_three_pages_of_a_frozen_list_without_a_repeat(visit: Visit) -> None:
-    page = visit.become(2)
-    grid = page.locator(f".endless {CARD}")
-    for more in (18, 36, 54):
-        page.locator(".grid-end").scroll_into_view_if_needed()
-        grid.nth(more - 1 if more < 54 else 40).wait_for()
-    everything = visit.ids(".home")
-    assert len(everything) == len(set(everything))
-
-
-def test_the_drawer_shows_calls_as_curl(visit: Visit) -> None:
-    page = visit.become()
+def test_the_drawers_commands_run_in_a_shell(visit: Visit) -> None:
+    page = visit.become_newcomer("horror")
+    item = "o'brien/λ 100%?&#"
+    body = {"title": 'Rosemary\'s "Baby" $HOME `ls`', "categories": ["Horror", "Film"]}
+    address = f"{visit.base}/v1/items/o%27brien%2F%CE%BB%20100%25%3F%26%23"
+    assert httpx.put(address, json=body, timeout=60).status_code in {200, 201}
+    page.goto(f"{visit.base}/#/item/o'brien%2F%CE%BB%20100%25%3F%26%23")
+    page.locator(".item-rate").get_by_role("radio", name="4 stars").click()
+    visit.told("4 stars for")
+    page.keyboard.press("/")
+    page.keyboard.type("Rosemary's")
+    page.get_by_role("option", name="Rosemary").wait_for()
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="HTTP calls").click()
-    call = page.locator(".call", has_text="/home").first
-    call.locator("summary").click()
-    text = call.locator("pre").inner_text()
-    assert text.startswith(f"curl '{visit.base}/v1/users/")
+
+    def run(method: str, part: str) -> str:
+        call = page.locator(".call", has=page.locator(".method", has_text=method), has_text=part).first
+        call.locator("summary").click()
+        call.get_by_role("button", name="Copy").click()
+        page.locator("#live", has_text="Copied.").wait_for(state="attached")
+        command = page.evaluate("navigator.clipboard.readText()")
+        assert command == call.locator("pre").inner_text()
+        environment = os.environ | {"MEDLEY_KEY": "any"}
+        return subprocess.run(
+            ["bash", "-euc", command], env=environment, capture_output=True, check=True, text=True
+        ).stdout
+
+    assert '"outcome":"unchanged"' in run("PUT", "ratings").replace(" ", "")
+    assert item in run("GET", "/v1/search")
+    assert "recommendation_id" in run("GET", "/home")
     page.keyboard.press("Escape")
     expect(page.locator("#calls")).to_be_hidden()
+    assert httpx.delete(address, timeout=60).status_code == 204

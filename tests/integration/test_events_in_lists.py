@@ -82,6 +82,16 @@ async def test_a_rating_beats_the_events_of_its_item_and_reasons_name_the_event(
         assert sum(each["contributions"].values()) == pytest.approx(each["score"], rel=1e-4, abs=1e-5)
 
 
+async def test_that_an_item_was_opened_is_no_reason_for_itself(reading_service: Service) -> None:
+    opened = of("Horror")
+    await send(reading_service, "looker", "click", *opened)
+    listed = await reading_service.recommend("looker", limit=50, explain="true")
+    reasons = {each["item_id"]: {reason["item_id"] for reason in each["reasons"]} for each in listed["items"]}
+    assert set(opened) <= set(reasons)
+    assert {item for item, causes in reasons.items() if item in causes} == set()
+    assert set.union(*reasons.values()) & set(opened)
+
+
 async def test_posted_events_rank_as_stored_ones_do(reading_service: Service) -> None:
     await send(reading_service, "twin of events", "like", *of("Western"), occurred_at="2026-11-20T00:00:00Z")
     known = await reading_service.recommend("twin of events", limit=50)

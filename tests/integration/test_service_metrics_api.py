@@ -73,6 +73,26 @@ async def test_sample_users_stand_out_each_by_another_taste(reading_service: Ser
         assert taste in listed["items"][0]["item"]["categories"]
 
 
+async def test_who_likes_little_is_shown_after_who_likes_most(new_service: Service) -> None:
+    for kind in ("Comedy", "Horror"):
+        items = [{"item_id": f"{kind}-{number}", "title": kind, "categories": [kind]} for number in range(20)]
+        assert (await new_service.client.post("/v1/items:batch", json={"items": items})).status_code == 200
+    likes = {"sour": {"Horror": 5, "Comedy": 1}, "sweet": {"Comedy": 5}}
+    for user, values in likes.items():
+        count = {"Horror": 17, "Comedy": 20}
+        rows = [
+            {"user_id": user, "item_id": f"{kind}-{number}", "value": value}
+            for kind, value in values.items()
+            for number in range(count[kind])
+        ]
+        assert (await new_service.client.post("/v1/ratings:batch", json={"ratings": rows})).status_code == 200
+    users = (await new_service.client.get("/v1/sample-users")).json()["users"]
+    assert [(each["user_id"], each["categories"][0]["category"]) for each in users] == [
+        ("sweet", "Comedy"),
+        ("sour", "Horror"),
+    ]
+
+
 async def test_without_ratings_nobody_stands_out(new_service: Service) -> None:
     assert (await new_service.client.get("/v1/sample-users")).json() == {"users": []}
     found = (await new_service.client.get("/v1/metrics/service", params={"hours": 1})).json()

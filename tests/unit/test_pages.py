@@ -101,3 +101,11 @@ async def test_an_address_of_another_version_is_answered_but_not_kept(client: ht
 async def test_vendored_files_carry_their_licence(client: httpx.AsyncClient) -> None:
     for name in ("fonts/fraunces-LICENSE.txt", "fonts/instrument-sans-LICENSE.txt", "vendor/uPlot-LICENSE.txt"):
         assert "Copyright" in (await client.get(f"/assets/x/{name}")).text
+
+
+async def test_the_pages_can_be_left_out() -> None:
+    transport = httpx.ASGITransport(app=create_app(Settings(pages=False)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://medley.test") as client:
+        for address in ("/", "/ops", "/assets/x/js/main.js"):
+            assert (await client.get(address)).status_code == 404
+        assert (await client.get("/openapi.json")).status_code == 200

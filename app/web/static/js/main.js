@@ -69,5 +69,6 @@ async function begin() {
   drawVisitor();
   show({ focus: false });
   document.documentElement.dataset.ready = "";
+  performance.mark("ready");
 }
 begin();

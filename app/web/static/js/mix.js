@@ -57,8 +57,8 @@ export function desk(onchange) {
   }
   /** A catalogue without dates has no years to choose from. */
   function learn(found) {
-    const latest = found.rows.find((row) => row.kind === "latest");
-    dated = !latest?.items.length || latest.items.some((entry) => entry.item.released_on) || Boolean(mix.from || mix.to);
+    const all = found.rows.flatMap((row) => row.items);
+    dated = !all.length || all.some((entry) => entry.item.released_on) || Boolean(mix.from || mix.to);
     panel.querySelector(".desk-years").hidden = !dated;
   }
   allCategories().catch(() => []).then((all) => {

@@ -107,7 +107,7 @@ function drawHealth() {
 /** What a figure stands for does not depend on which of several workers happened to answer. */
 function tellSource() {
   const processes = gauge(state.samples, "medley_release_workers");
-  $("#source").textContent = `Requests and latency are those of ${processes > 1 ? `all ${processes} serving processes` : "the serving process"} together, since this page was opened; everything else is read from the database.`;
+  $("#source").textContent = `Requests and latency are those of ${processes > 1 ? `all ${processes} serving processes together` : "the one serving process"}, since this page was opened; everything else is read from the database.`;
 }
 
 const releases = releasesPanel($("#releases"));

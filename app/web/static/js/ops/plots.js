@@ -72,7 +72,7 @@ function options(width, series, span, state) {
     height: HEIGHT,
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     scales: { x: { time: !classes, range }, y: { range: (_, __, high) => [0, Math.max(high * 1.12, 1e-6)] } },
     axes: [
       { ...axis, size: 26, gap: 4, grid: { show: false }, ...(classes ? { splits: () => state.labels.map((_, at) => at), values: () => state.labels } : { values: TIMES }) },
