@@ -1,6 +1,7 @@
 """The pages of a service that asks for keys, on a catalogue of another kind, before its first release."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -11,12 +12,12 @@ from playwright.sync_api import expect
 from app.services.user_tokens import mint_user_token
 
 pytestmark = pytest.mark.xdist_group("browser")
-BOOKS = [
+BOOKS: list[dict[str, Any]] = [
     {"item_id": f"book/{number}", "title": title, "people": [{"name": author, "role": "author"}], "image_url": image}
     for number, (title, author, image) in enumerate(
         [
             ("Middlemarch", "George Eliot", "https://covers.example.com/middlemarch.jpg"),
-            ("The Strange Case of Dr Jekyll and Mr Hyde", "Robert Louis Stevenson", "/covers/none.jpg"),
+            ("The Strange Case of Dr Jekyll and Mr Hyde", "Robert Louis Stevenson", "{base}/covers/none.jpg"),
             ("Œdipus at Colonus", "Sophocles", None),
             ("Donaudampfschifffahrtsgesellschaftskapitän", "Anonymous", None),
             ("雪国", "Kawabata Yasunari", None),
@@ -29,10 +30,10 @@ ASKED = "This service asks for an API key."
 
 @pytest.fixture(scope="module")
 def bookshop(locked: LockedServer) -> LockedServer:
-    answer = httpx.post(
-        f"{locked.base}/v1/items:batch", json={"items": BOOKS}, headers={"Authorization": f"Bearer {locked.key}"}
-    )
-    assert answer.status_code == 200, answer.text
+    books = [book | {"image_url": (book["image_url"] or "").format(base=locked.base) or None} for book in BOOKS]
+    headers = {"Authorization": f"Bearer {locked.key}"}
+    answer = httpx.post(f"{locked.base}/v1/items:batch", json={"items": books}, headers=headers, timeout=60)
+    assert answer.json()["counts"]["created"] == len(BOOKS), answer.text
     return locked
 
 
@@ -87,7 +88,7 @@ def test_the_storefront_asks_for_a_key_until_one_opens_it(locked_visit: Visit, b
 def test_with_a_user_token_one_is_that_user(locked_visit: Visit, bookshop: LockedServer) -> None:
     visit = locked_visit
     visit.forgive("the server responded with a status of 40")
-    page = visit.go("/")
+    visit.go("/")
     now = datetime.now(UTC)
     token = mint_user_token(bookshop.key, "ada/λ", ["read", "write"], now=now, lifetime=timedelta(hours=1))
     give(visit, token)

@@ -25,9 +25,12 @@ const PALETTES = {
   War: [["#4b5320", "#c8b273", "#2c3113", "#b23a2e", "#f3ebd3"], ["#8c4a32", "#e0b77d", "#4d2719", "#f5e7cf", "#fbf0dc"]],
   Western: [["#e9a252", "#b3402a", "#6f2417", "#fbe3b7", "#4a150c"], ["#c95d38", "#f2c078", "#6b2a1c", "#fdebc8", "#fff0d6"]],
 };
-const NEUTRAL = [["#37474f", "#e0a458", "#78909c", "#f5efe6", "#f8f3ea"], ["#d8cfc0", "#3d5a80", "#ee6c4d", "#293241", "#232b3b"], ["#3c6e71", "#f4d58d", "#284b4d", "#f6efe0", "#f8f3e6"]];
+const ALL_PALETTES = Object.values(PALETTES).flat();
+const SAME = { "Children's": "Children" };
 // The telling genre gives the composition: a comedy western looks like a western.
 const TELLING = ["Film-Noir", "Western", "Horror", "Musical", "Sci-Fi", "War", "Animation", "Documentary", "Fantasy", "Mystery", "Children", "Romance", "Crime", "Adventure", "Thriller", "Action", "Comedy", "Drama"];
+// Those that show no thing, for categories that are none of these: a book of cookery wants no clown.
+const ABSTRACT = ["Drama", "Romance", "Comedy", "Documentary", "Action", "Musical", "War", "Animation"];
 const WIDTH = 200;
 const MARGIN = 15;
 const EM = 0.56; // of the type size, a character's mean width in the covers' face
@@ -51,10 +54,10 @@ function randomFrom(seed) {
 /** The drawing alone, as for an avatar or a genre's tile. */
 export function drawing(seed, genres, viewBox = "0 0 200 300") {
   const random = randomFrom(digest(seed));
-  const named = TELLING.filter((each) => genres.includes(each));
-  const other = genres[0] ? TELLING[digest(genres[0]) % TELLING.length] : TELLING[Math.floor(random() * TELLING.length)];
-  const coloured = named.length ? named : null;
-  const palettes = coloured ? PALETTES[coloured[Math.floor(random() ** 2 * coloured.length)]] : NEUTRAL;
+  const known = genres.map((each) => SAME[each] ?? each);
+  const named = TELLING.filter((each) => known.includes(each));
+  const other = ABSTRACT[genres[0] ? digest(genres[0]) % ABSTRACT.length : Math.floor(random() * ABSTRACT.length)];
+  const palettes = named.length ? PALETTES[named[Math.floor(random() ** 2 * named.length)]] : ALL_PALETTES;
   const colours = palettes[Math.floor(random() * palettes.length)];
   const picture = svg("svg", { class: "cover-art", viewBox, preserveAspectRatio: "xMidYMid slice", "aria-hidden": "true" });
   picture.append(svg("rect", { width: WIDTH, height: 300, fill: colours[0] }), ...composition(named, other, random)(random, colours));
@@ -63,7 +66,8 @@ export function drawing(seed, genres, viewBox = "0 0 200 300") {
 
 /** Mostly that of the most telling genre, now and then that of the next, in one of its two forms. */
 function composition(named, other, random) {
-  const genre = (named.length > 1 && random() < 0.36 ? named[1] : named[0]) ?? other;
+  if (!named.length) return COMPOSITIONS[other];
+  const genre = named.length > 1 && random() < 0.36 ? named[1] : named[0];
   return (random() < 0.5 && VARIANTS[genre]) || COMPOSITIONS[genre];
 }
 
