@@ -6,6 +6,7 @@ from benchmarks.engine import measure_engine
 from benchmarks.figures import Figure
 from benchmarks.large_catalogue import measure_large_catalogue
 from benchmarks.memory import measure_memory
+from benchmarks.search import measure_search
 from benchmarks.serving import measure_serving
 from benchmarks.storing import measure_batch, measure_import
 from benchmarks.tmdb import measure_tmdb
@@ -21,6 +22,7 @@ BENCHMARKS: Mapping[str, Callable[[Workspace], Sequence[Figure]]] = {
     "serve": measure_serving,
     "workers": measure_two_workers,
     "swap": measure_swap,
+    "search": measure_search,
     "batch": measure_batch,
     "tmdb": measure_tmdb,
     "large": measure_large_catalogue,

@@ -50,6 +50,11 @@ class Workspace:
         """The import of a file of TMDB."""
         return self._medley("import", "tmdb", str(file), "--min-votes", str(min_votes))
 
+    def import_table(self, file: Path, *, kind: str) -> Run:
+        """The import of a table of items, ratings or events, after that of the data."""
+        _ = self.imported
+        return self._medley("import", "csv", str(file), "--kind", kind)
+
     @cached_property
     def trained(self) -> Run:
         """The training on it, done once."""

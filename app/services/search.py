@@ -1,26 +1,33 @@
 """Search: titles and people that answer a query, in the order of how well they do and of how well they suit the user."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 import numpy as np
 import orjson
 
-from app.engine.arrays import BoolArray, RowArray
+from app.engine.arrays import NO_ROWS, BoolArray, DoubleArray, RowArray
 from app.services.catalogue import Catalogue
+from app.services.frozen_lists import MOST_ITEMS
 from app.services.live_engine import Serving
-from app.services.search_candidates import Candidate
-from app.services.search_index import Found
-from app.services.search_text import Query
+from app.services.search_index import SearchIndex
+from app.services.search_segment import Found
+from app.services.search_text import Query, fold
 from app.services.suiting import NEARLY, Suiting
-from app.services.text_match import Quality, TextMatch, match_text
+from app.services.text_match import Quality, TextMatch, match_texts
 
 POOL = 200
 """How many of the rows that hold the words are compared in full."""
+SHORTEST_COMPARED = 3
+"""How long a query must be for titles that only look like it to be looked for."""
+HOLDING = 0.4
+"""What it counts, for a text that is only similar, that it holds the words with their typos."""
 PERSON_LESS = 0.02
 """A title is before a person who matches as well."""
+_HELD: "Answer" = (TextMatch("similar", 1.0), None)
+"""How an item answers that holds the words, with their typos, in a text that does not look like the query at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +45,27 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What was found, best first, ``offset`` items after the first of all; ``more`` are the keys of those that come after."""
+    """A page of what was found, best first. ``rank`` is that of its first item, ``following`` are the keys of those that come
+    after."""
 
     items: Sequence[Hit]
-    more: Sequence[int]
-    offset: int
     release: str | None
     as_of: datetime
     degraded: Sequence[str] = ()
+    rank: int = 1
+    following: RowArray = field(default_factory=lambda: NO_ROWS)
+
+
+Answer = tuple[TextMatch, str | None]
+"""How an item answers a query, and through whom; None for its title."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at a catalogue for a query: what was found in memory, what may be shown, and how well each row suits."""
+    """One look at a catalogue for a query: what was found by its words, what may be shown, and how well each row suits."""
 
     catalogue: Catalogue
+    index: SearchIndex
     query: Query
     found: Found
     allowed: BoolArray
@@ -61,73 +74,87 @@ class Look:
     @classmethod
     def at(cls, serving: Serving, query: Query, allowed: BoolArray, suiting: Suiting) -> "Look":
         """A look at what is served now."""
-        return cls(serving.catalogue, query, serving.search.find(query.words), allowed, suiting)
+        return cls(serving.catalogue, serving.search, query, serving.search.find(query.words), allowed, suiting)
 
-    def rank(self, candidates: Sequence[Candidate]) -> list[Hit]:
-        """Everything that was found in memory, and the database's candidates, best first."""
-        hits = [self._hit(row, names) for row, names in self._people_by_row(candidates).items()]
-        return sorted((hit for hit in hits if hit is not None), key=lambda hit: (-hit.score, hit.key))
-
-    def go_on(self, keys: Sequence[int]) -> Iterable[Hit]:
-        """The hits of these keys in their order, without those that may not be shown any more."""
-        rows: list[int] = self.catalogue.rows_of_keys(np.array(keys, np.int64)).tolist()
-        for row in rows:
-            if row >= 0 and self.allowed[row]:
-                details = orjson.loads(self.catalogue.details(row))
-                hit = self._hit(row, {person["name"] for person in details["people"]}, held=True)
-                if hit is not None:
-                    yield hit
-
-    def _best_rows(self) -> RowArray:
-        """The :data:`POOL` best of the rows that were found in memory."""
+    def rank(self, limit: int) -> tuple[list[Hit], RowArray]:
+        """The first ``limit`` hits, and the keys of those that follow. What only looks like the query is looked for where fewer
+        hold its words."""
         rows = np.flatnonzero(self.allowed & (self.found.matches > 0))
         if len(rows) > POOL:
             worth = self.found.matches[rows] + np.float32(NEARLY) * self.suiting.values[rows]
             rows = rows[np.argpartition(-worth, POOL)[:POOL]]
-        return rows
+        people = self._people_in(rows)
+        if len(rows) < limit and len(self.query.telling) >= SHORTEST_COMPARED:
+            alike = self.index.find_alike(self.query.telling, self.allowed)
+            for row, person in zip(alike.rows.tolist(), alike.people.tolist(), strict=True):
+                people.setdefault(row, set()).add(person)
+            rows = np.unique(np.concatenate([rows, alike.titles, alike.rows]))
+        return self._cut(rows, people, limit)
 
-    def _people_by_row(self, candidates: Sequence[Candidate]) -> Mapping[int, set[str]]:
-        """The rows to compare, with the people through whom each was found."""
-        numbers: list[int] = self._best_rows().tolist()
-        people = {row: set(self._person_of(row)) for row in numbers}
-        keys = np.array([candidate.key for candidate in candidates], np.int64)
-        known: list[int] = self.catalogue.rows_of_keys(keys).tolist()
-        for candidate, row in zip(candidates, known, strict=True):
-            if row >= 0 and self.allowed[row]:
-                names = people.setdefault(row, set(self._person_of(row)))
-                if candidate.person is not None:
-                    names.add(candidate.person)
-        return people
+    def go_on(self, rows: RowArray) -> list[Hit]:
+        """The hits in these rows, which were found before, in their order."""
+        numbers: list[int] = rows.tolist()
+        people = [[person["name"] for person in orjson.loads(self.catalogue.details(row))["people"]] for row in numbers]
+        names = [[(name, fold(name)) for name in sorted(set(each))] for each in people]
+        answers = answer_query(self.query, self.index.titles(numbers), names)
+        how: list[Answer] = [answer or _HELD for answer in answers]
+        return self._hits(rows, how)
 
-    def _person_of(self, row: int) -> list[str]:
-        number = int(self.found.people[row])
-        return [self.found.person(number)] if number >= 0 else []
+    def _people_in(self, rows: RowArray) -> dict[int, set[int]]:
+        """Through whom each of the rows was found, by number."""
+        through = self.found.people[rows]
+        named = through >= 0
+        return {row: {person} for row, person in zip(rows[named].tolist(), through[named].tolist(), strict=True)}
 
-    def _hit(self, row: int, names: set[str], *, held: bool = False) -> Hit | None:
-        card = self.catalogue.card(row)
-        held = held or float(self.found.matches[row]) > 0
-        best = best_match(self.query, str(orjson.loads(card)["title"]), names, held=held)
-        if best is None:
-            return None
-        match, person = best
-        weight = self.suiting.weight * (NEARLY if match.quality == "similar" else 1.0)
-        score = match.score + weight * float(self.suiting.values[row])
-        by: Literal["title", "person"] = "title" if person is None else "person"
+    def _cut(self, rows: RowArray, people: Mapping[int, set[int]], limit: int) -> tuple[list[Hit], RowArray]:
+        """The best ``limit`` of the rows, and the keys of the others that answer the query, best first."""
+        numbers: list[int] = rows.tolist()
+        named = sorted({person for row in numbers for person in people.get(row, ())})
+        known = dict(zip(named, self.index.names(named), strict=True))
+        names = [[known[person] for person in sorted(people.get(row, ()))] for row in numbers]
+        answers = answer_query(self.query, self.index.titles(numbers), names)
+        held: list[bool] = (self.found.matches[rows] > 0).tolist()
+        kept = [(place, answer or _HELD) for place, answer in enumerate(answers) if answer is not None or held[place]]
+        rows = rows[[place for place, _ in kept]]
+        hits = [answer for _, answer in kept]
+        keys = self.catalogue.keys_of(rows)
+        order = np.lexsort((keys, -self._scores(rows, hits)))
+        best = order[:limit]
+        return self._hits(rows[best], [hits[place] for place in best.tolist()]), keys[order[limit:MOST_ITEMS]]
+
+    def _scores(self, rows: RowArray, answers: Sequence[Answer]) -> DoubleArray:
+        """How well the rows match and suit. Where a text matches nearly the match counts more, and with it what the text holds of
+        the words: a word with a typo says more than letters here and there."""
+        nearly = np.array([match.quality == "similar" for match, _ in answers], np.bool_)
+        matches = np.array([match.score for match, _ in answers], np.float64)
+        suits = self.suiting.weight * self.suiting.values[rows]
+        return matches + np.where(nearly, NEARLY * suits + HOLDING * self.found.matches[rows], suits)
+
+    def _hits(self, rows: RowArray, answers: Sequence[Answer]) -> list[Hit]:
         catalogue = self.catalogue
-        return Hit(catalogue.key_of(row), catalogue.item_id(row), score, card, by, match.quality, person)
+        keys: list[int] = catalogue.keys_of(rows).tolist()
+        scores: list[float] = self._scores(rows, answers).tolist()
+        shown = catalogue.show(rows.tolist())
+        return [
+            Hit(key, item_id, score, card, "title" if person is None else "person", match.quality, person)
+            for key, (item_id, card), score, (match, person) in zip(keys, shown, scores, answers, strict=True)
+        ]
 
 
-def best_match(query: Query, title: str, names: set[str], *, held: bool) -> tuple[TextMatch, str | None] | None:
-    """How an item answers the query best: by its title (None), or by which of these people; None where it does not.
-
-    An item that holds the words (``held``), with their typos, answers it in any case.
-    """
-    matches: list[tuple[TextMatch, str | None]] = []
-    for name in [None, *sorted(names)]:
-        match = match_text(query, title if name is None else name)
-        if match is not None:
-            less = 0.0 if name is None else PERSON_LESS
-            matches.append((TextMatch(match.quality, match.score - less), name))
-    if matches:
-        return max(matches, key=lambda each: each[0].score)
-    return (TextMatch("similar", 1.0), None) if held else None
+def answer_query(
+    query: Query, titles: Sequence[str], names: Sequence[Sequence[tuple[str, str]]]
+) -> list[Answer | None]:
+    """How each item answers a query best: by its folded title, or by one of these people, as they are written and folded; None
+    where it does not."""
+    people = {name: folded for each in names for name, folded in each}
+    matches = match_texts(query, [*titles, *people.values()])
+    by_name = dict(zip(people, matches[len(titles) :], strict=True))
+    answers: list[Answer | None] = []
+    for title, each in zip(matches, names, strict=False):
+        best: Answer | None = None if title is None else (title, None)
+        for name, _ in each:
+            match = by_name[name]
+            if match is not None and (best is None or match.score - PERSON_LESS > best[0].score):
+                best = TextMatch(match.quality, match.score - PERSON_LESS), name
+        answers.append(best)
+    return answers

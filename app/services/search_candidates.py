@@ -1,4 +1,4 @@
-"""What the database finds for a query: by trigrams of titles and names, or by how a title begins."""
+"""What the database finds for a query before the first release: by trigrams of titles and names, or by how a title begins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -16,9 +16,9 @@ from app.services.cards import item_card
 from app.services.deadlines import run_within
 from app.services.filter_conditions import StoredOpinions, filter_conditions, shown_conditions
 from app.services.filters import Filters
-from app.services.search import Hit, best_match
+from app.services.search import Answer, Hit, answer_query
 from app.services.search_candidates import Candidate
-from app.services.search_text import Query
+from app.services.search_text import Query, fold
 from app.services.suiting import COMMON_WEIGHT, NEARLY
 
 
@@ -44,7 +44,9 @@ async def read_hits(
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         raise Unavailable("The search in the database gave no answer.") from error
     most = max((math.log1p(row.opinions) for row in rows), default=0.0) or 1.0
-    hits = [hit for row in rows if (hit := _hit(query, row, names[row.key], most)) is not None]
+    people = [[(name, fold(name)) for name in sorted(names[row.key])] for row in rows]
+    answers = answer_query(query, [fold(row.title) for row in rows], people)
+    hits = [_hit(row, answer, most) for row, answer in zip(rows, answers, strict=True) if answer is not None]
     return sorted(hits, key=lambda hit: (-hit.score, hit.key))
 
 
@@ -80,11 +82,8 @@ async def _read(
         return (await session.execute(statement)).all()
 
 
-def _hit(query: Query, row: Any, names: set[str], most: float) -> Hit | None:
-    best = best_match(query, row.title, names, held=False)
-    if best is None:
-        return None
-    match, person = best
+def _hit(row: Any, answer: Answer, most: float) -> Hit:
+    match, person = answer
     weight = COMMON_WEIGHT * (NEARLY if match.quality == "similar" else 1.0)
     score = match.score + weight * math.log1p(row.opinions) / most
     card = item_card(title=row.title, categories=row.categories, released_on=row.released_on, image_url=row.image_url)

@@ -1,11 +1,14 @@
 """How a text answers a query: as a whole, at its beginning, by its words, or nearly."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from rapidfuzz import fuzz
+from rapidfuzz.process import cdist
 
-from app.services.search_text import Query, fold, telling_words
+from app.services.search_text import Query, telling_words
 
 Quality = Literal["exact", "prefix", "words", "similar"]
 
@@ -23,24 +26,35 @@ class TextMatch:
     score: float
 
 
-def match_text(query: Query, text: str) -> TextMatch | None:
-    """How ``text`` (not folded) answers a query; None where it does not."""
-    folded = fold(text)
-    words = telling_words(folded)
-    telling = " ".join(words)
-    covered = min(len(query.telling) / max(len(telling), 1), 1.0)
-    quality = _quality(query, folded, telling, words)
-    if quality != "similar":
-        return TextMatch(quality, _BASE[quality] + _COVERAGE * covered)
-    ratio = max(fuzz.WRatio(query.telling, telling), fuzz.token_sort_ratio(query.telling, telling))
-    return TextMatch("similar", _BASE["similar"] + ratio / 100) if ratio >= LEAST_RATIO else None
+def match_texts(query: Query, folded: Sequence[str]) -> list[TextMatch | None]:
+    """How each of these folded texts answers a query; None for one that does not."""
+    matches: list[TextMatch | None] = []
+    doubtful: list[int] = []
+    tellings: list[str] = []
+    said = query.telling
+    for text in folded:
+        telling = " ".join(telling_words(text))
+        quality = _quality(query, said, text, telling)
+        if quality is None:
+            doubtful.append(len(matches))
+            tellings.append(telling)
+            matches.append(None)
+        else:
+            covered = min(len(said) / max(len(telling), 1), 1.0)
+            matches.append(TextMatch(quality, _BASE[quality] + _COVERAGE * covered))
+    if doubtful:
+        ratios = [cdist([said], tellings, scorer=scorer)[0] for scorer in (fuzz.WRatio, fuzz.token_sort_ratio)]
+        for place, ratio in zip(doubtful, np.maximum(*ratios).tolist(), strict=True):
+            if ratio >= LEAST_RATIO:
+                matches[place] = TextMatch("similar", _BASE["similar"] + ratio / 100)
+    return matches
 
 
-def _quality(query: Query, folded: str, telling: str, words: list[str]) -> Quality:
-    if query.folded == folded or query.telling == telling:
+def _quality(query: Query, said: str, folded: str, telling: str) -> Quality | None:
+    """The kind of match that needs no measuring; None where there is none."""
+    if query.folded == folded or said == telling:
         return "exact"
-    if folded.startswith(query.folded) or telling.startswith(query.telling):
+    if folded.startswith(query.folded) or telling.startswith(said):
         return "prefix"
-    if all(any(word.startswith(begun) for word in words) for begun in query.words):
-        return "words"
-    return "similar"
+    spaced = " " + telling
+    return "words" if all(" " + begun in spaced for begun in query.words) else None

@@ -7,20 +7,19 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from app.api.deps import NowDep, Services, ServicesDep
+from app.api.list_pages import ListCall
 from app.api.routing import Router
 from app.api.schemas.list_query import FiltersQuery, LimitQuery
 from app.api.schemas.paging import Cursor
 from app.api.schemas.search import SearchingUser, SearchResults, SearchText, render_hits
 from app.api.user_feedback import read_user_feedback, vote_share_of
 from app.engine.arrays import BoolArray
-from app.errors import FieldError, InvalidInput
 from app.services import search_text
 from app.services.filters import Filters
 from app.services.history import know_user
 from app.services.live_engine import Serving
 from app.services.personal import score_for
-from app.services.recommendation_ids import make_recommendation_id
-from app.services.search_pages import RestOfList, make_search_cursor, read_search_cursor
+from app.services.recommendations import ListRequest
 from app.services.searching import Searcher, SearchRequest, anybody, search_items
 from app.services.stated import Stated
 from app.services.suiting import Suiting
@@ -41,29 +40,18 @@ async def get_search(
     """Items by title or by their people, with typos and while typing. Exact matches come first, then those that begin so, those
     that hold the words, and those that are similar; among these what suits the user, or what is popular without one."""
     query = search_text.Query.of(q)
-    asked = repr((query.folded, user_id, filters))
-    rest = _rest_of(services, asked, cursor)
+    asked = repr((query.folded, filters)).encode()
+    call = ListCall(services, "search", ListRequest(limit=limit, cursor=cursor, asked=asked), now, user_id or "")
+    page = call.page()
     searcher = anybody(now)
     if user_id is not None:
         searcher, stated = await _somebody(services, user_id, now)
         filters = stated.narrow(filters)
-    request = SearchRequest(query, limit, filters, rest, vote_share_of(services.settings))
+    request = SearchRequest(query, limit, filters, page, vote_share_of(services.settings))
     hits = await search_items(services.database.sessions, services.live, request, searcher, now=now)
-    following = RestOfList(hits.offset + len(hits.items), hits.more)
-    next_cursor = make_search_cursor(services.signer, asked, following) if hits.more else None
-    recommendation_id = make_recommendation_id(services.signer, "search", hits.release, now)
+    recommendation_id, next_cursor = call.seal(page, hits.release, hits.rank + len(hits.items), hits.following)
     body = render_hits(hits, next_cursor, recommendation_id, now)
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
-
-
-def _rest_of(services: Services, asked: str, cursor: str | None) -> RestOfList | None:
-    if cursor is None:
-        return None
-    rest = read_search_cursor(services.signer, asked, cursor)
-    if rest is None:
-        error = FieldError("/query/cursor", "invalid_cursor", "This is not a cursor of this search.")
-        raise InvalidInput("The cursor cannot be used here.", code="invalid_cursor", errors=[error])
-    return rest
 
 
 async def _somebody(services: Services, user_id: str, now: datetime) -> tuple[Searcher, Stated]:

@@ -113,7 +113,7 @@ def render_hits(hits: Hits, next_cursor: str | None, recommendation_id: str, gen
     return orjson.dumps(
         {
             "recommendation_id": recommendation_id,
-            "items": [_found(hit, rank) for rank, hit in enumerate(hits.items, hits.offset + 1)],
+            "items": [_found(hit, rank) for rank, hit in enumerate(hits.items, hits.rank)],
             "next_cursor": next_cursor,
             "release": hits.release,
             "generated_at": generated_at.astimezone(UTC),
