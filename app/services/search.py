@@ -114,13 +114,15 @@ class Look:
         names = [[known[person] for person in sorted(people.get(row, ()))] for row in numbers]
         answers = answer_query(self.query, self.index.titles(numbers), names)
         held: list[bool] = (self.found.matches[rows] > 0).tolist()
-        kept = [(place, answer or _HELD) for place, answer in enumerate(answers) if answer is not None or held[place]]
+        kept: list[tuple[int, Answer]] = [
+            (place, answer or _HELD) for place, answer in enumerate(answers) if answer is not None or held[place]
+        ]
         rows = rows[[place for place, _ in kept]]
-        hits = [answer for _, answer in kept]
+        hits: list[Answer] = [answer for _, answer in kept]
         keys = self.catalogue.keys_of(rows)
         order = np.lexsort((keys, -self._scores(rows, hits)))
-        best = order[:limit]
-        return self._hits(rows[best], [hits[place] for place in best.tolist()]), keys[order[limit:MOST_ITEMS]]
+        best: list[int] = order[:limit].tolist()
+        return self._hits(rows[best], [hits[place] for place in best]), keys[order[limit:MOST_ITEMS]]
 
     def _scores(self, rows: RowArray, answers: Sequence[Answer]) -> DoubleArray:
         """How well the rows match and suit. Where a text matches nearly the match counts more, and with it what the text holds of
