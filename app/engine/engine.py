@@ -33,6 +33,9 @@ POSTPONED_FROM = 20_000
 MOST_CANDIDATES = 0.25
 """Where a greater share of the rows may be among the best, all are scored: picking rows costs more than running through."""
 
+SAMPLED = 1_000
+"""Among about so many rows that share is looked for."""
+
 
 class Scores:
     """All rows scored for one user.
@@ -91,11 +94,16 @@ class Scores:
 
     def best(self, allowed: BoolArray | None, limit: int) -> RowArray:
         """The ``limit`` best of the rows that are ``allowed`` (all, for None), best first; of equals the lower row first."""
-        if self._postponed:
+        if self._postponed and self._few_within(limit):
             candidates = rows_within(self._sums, allowed, limit, 2.0 * self._reach)
-            if len(candidates) <= MOST_CANDIDATES * len(self._sums):
-                return candidates[top_rows(self.scores_at(candidates), None, limit)]
+            return candidates[top_rows(self.scores_at(candidates), None, limit)]
         return top_rows(self.total, allowed, limit)
+
+    def _few_within(self, limit: int) -> bool:
+        """Whether a sample of the rows promises few candidates."""
+        sample = self._sums[:: max(len(self._sums) // SAMPLED, 1)]
+        best = max(round(limit * len(sample) / len(self._sums)), 1)
+        return len(rows_within(sample, None, best, 2.0 * self._reach)) <= MOST_CANDIDATES * len(sample)
 
     def scores_at(self, rows: RowArray) -> FloatArray:
         """The scores of these rows."""
