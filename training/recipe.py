@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from training.blend import HISTORY_SIZES
 from training.candidate import LIKED_SHARE, Candidate, Trials
 from training.champion import Champion, changes_between
@@ -14,6 +16,7 @@ from training.fit import Fit, Parameters, Report, fit_signals, report_nothing
 from training.gate import Rivals, judge, needs_champion
 from training.parts import Parts
 from training.period import HeldOut, hold_out_period
+from training.rating_content import features_of, map_content
 from training.rating_model import fit_rating_model
 from training.tuning import Budget, Keep, Search, Tuner
 from training.verdict import Gate, GateFailed, explain
@@ -98,6 +101,11 @@ def _refit(
         parameters.seed,
         lambda share: report("refit", SIGNALS_SHARE + (1 - SIGNALS_SHARE) * share),
     )
+    if rating is not None:
+        rated = snapshot.feedback.take(snapshot.feedback.rated)
+        counts = np.bincount(rated.items, minlength=len(snapshot.items)).astype(np.int64)
+        term_factors = final.arrays["content.term_factors"].astype(np.float32, copy=False)
+        rating = map_content(rating, features_of(content, term_factors), counts)
     metrics: dict[str, Any] = {"next_item": measure_next_item(tried.ranks, tried.users)}
     if rating is not None and rating.left_out:
         metrics["rating"] = {"left_out": rating.left_out, "rmse": rating.rmse}

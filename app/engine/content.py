@@ -59,6 +59,11 @@ def unit_rows(matrix: FloatArray) -> FloatArray:
     return np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths > 0)
 
 
+def item_features(tastes: FloatArray, vectors: FloatArray) -> FloatArray:
+    """What content says of items in one row each, ``(n, k + d)``: the unit taste beside the unit vector."""
+    return np.concatenate([unit_rows(tastes), vectors], axis=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """How a history becomes a profile, a column for each time scale: the sum of the entries' vectors, each weighted with

@@ -5,8 +5,8 @@ Training keeps S samples of the items' vectors ``y = (q, b)`` and of what users'
 Gaussian posterior over ``x`` in closed form, so a user is folded in through every sample at request time.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -63,7 +63,10 @@ class FoldedUser:
 @dataclass(frozen=True, slots=True)
 class RatingSamples:
     """``items`` ``(n, S, d)`` and which of them were ``rated`` ``(n,)``; by sample the Gaussians that users and items come from,
-    as means ``(S, d)`` with precisions or covariances ``(S, d, d)``, and the precision ``noise`` ``(S,)`` of a rating."""
+    as means ``(S, d)`` with precisions or covariances ``(S, d, d)``, and the precision ``noise`` ``(S,)`` of a rating.
+
+    With ``content_maps`` ``(p, S, d)`` the mean of an unrated item's Gaussian is ``item_means + x @ content_maps`` for the
+    features ``x`` ``(p,)`` of its content, and ``items`` has it for those of the release; without, ``p`` is 0."""
 
     items: FloatArray
     rated: BoolArray
@@ -72,6 +75,7 @@ class RatingSamples:
     item_means: DoubleArray
     item_covariances: DoubleArray
     noise: DoubleArray
+    content_maps: FloatArray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
 
     def arrays(self) -> dict[str, AnyArray]:
         """As they stand in an artifact."""
@@ -92,21 +96,36 @@ class RatingSamples:
             require_array(arrays, "rating.item_means", np.float64, (samples, d)),
             require_array(arrays, "rating.item_covariances", np.float64, (samples, d, d)),
             require_array(arrays, "rating.noise", np.float64, (samples,)),
+            *_maps(arrays, samples, d),
         )
+
+
+def _maps(arrays: Mapping[str, AnyArray], samples: int, d: int) -> Iterator[FloatArray]:
+    """The maps from content, if the artifact has any."""
+    if "rating.content_maps" in arrays and arrays["rating.content_maps"].size:
+        yield require_array(arrays, "rating.content_maps", np.float32, (None, samples, d))
 
 
 class RatingPredictor:
     """Predicts ratings of a release's rows, and of those that came after it."""
 
-    def __init__(self, samples: RatingSamples, reading: RatingReading, bases: RowArray | None = None) -> None:
-        """``bases`` ``(m,)`` are the rows of the release that the rows past its own stand for, -1 for new items."""
+    def __init__(
+        self,
+        samples: RatingSamples,
+        reading: RatingReading,
+        bases: RowArray | None = None,
+        features: FloatArray | None = None,
+    ) -> None:
+        """``bases`` ``(m,)`` are the rows of the release that the rows past its own stand for, -1 for new items; ``features``
+        ``(m, p)`` what their content says, as :func:`app.engine.content.item_features` puts it."""
         self._samples = samples
         self._bases = np.zeros(0, np.int64) if bases is None else bases
+        self._features = features
         self.reading = reading
 
-    def extended(self, bases: RowArray) -> "RatingPredictor":
+    def extended(self, bases: RowArray, features: FloatArray | None = None) -> "RatingPredictor":
         """The same with these rows past the release's own."""
-        return RatingPredictor(self._samples, self.reading, bases)
+        return RatingPredictor(self._samples, self.reading, bases, features)
 
     def fold_in(self, rows: RowArray, values: DoubleArray) -> FoldedUser:
         """A user from ratings ``values`` of ``rows``, both ``(h,)``, in O(S k^2 (h + k)). Items that nobody had rated at the
@@ -130,14 +149,14 @@ class RatingPredictor:
         """What the user would give the items in ``rows`` ``(r,)``, noise included.
 
         The mean over the samples; the variance is the mean of theirs, which is ``y' C y + 1 / beta`` for a user of covariance
-        ``C``, plus that of their means. An item that nobody had rated at the release stands for any item.
+        ``C``, plus that of their means. An item that nobody had rated at the release is what its content makes of it, or any.
         """
         known = self._known(rows)
         late = known < 0
         means, variances = np.empty((2, len(self._samples.noise), len(rows)))
         means[:, ~late], variances[:, ~late] = self._of_rated(user, known[~late])
         if late.any():
-            means[:, late], variances[:, late] = (column[:, None] for column in self._of_unrated(user))
+            means[:, late], variances[:, late] = self._of_unrated(user, self._unrated(rows[late]))
         variances += 1 / self._samples.noise[:, None]
         spread = np.sqrt(variances.mean(axis=0) + means.var(axis=0))
         return Expected(self.reading.mean + self.reading.unit * means.mean(axis=0), self.reading.unit * spread)
@@ -160,19 +179,32 @@ class RatingPredictor:
         means = (items @ user.means[:, :, None])[:, :, 0] + biases
         return means, np.einsum("srd,srd->sr", items @ user.covariances, items)
 
-    def _of_unrated(self, user: FoldedUser) -> tuple[DoubleArray, DoubleArray]:
-        """Mean and variance ``(S,)`` for an item drawn from where items come from: with ``w = (p, 1)`` and ``y = (q, 1)`` the
-        variance is ``w' V w + y' C y + tr(C V)``, the trace over the factors alone."""
-        typical, biases = self._samples.item_means.copy(), self._samples.item_means[:, -1]
-        typical[:, -1] = 1
+    def _of_unrated(self, user: FoldedUser, items: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+        """Means and variances ``(S, r)`` for items drawn from around ``items`` ``(S, r, d)``: with ``w = (p, 1)`` and
+        ``y = (q, 1)`` the variance is ``w' V w + y' C y + tr(C V)``, the trace over the factors alone."""
+        biases = items[:, :, -1].copy()
+        items[:, :, -1] = 1
         tastes = user.means.copy()
         tastes[:, -1] = 1
         spread, doubt = self._samples.item_covariances, user.covariances
-        means = np.einsum("sd,sd->s", typical, user.means) + biases
-        variances = np.einsum("sd,sde,se->s", tastes, spread, tastes) + np.einsum(
-            "sd,sde,se->s", typical, doubt, typical
-        )
-        return means, variances + np.einsum("sde,sde->s", spread[:, :-1, :-1], doubt[:, :-1, :-1])
+        means = (items @ user.means[:, :, None])[:, :, 0] + biases
+        own = np.einsum("srd,srd->sr", items @ doubt, items)
+        alike = np.einsum("sd,sde,se->s", tastes, spread, tastes)
+        alike += np.einsum("sde,sde->s", spread[:, :-1, :-1], doubt[:, :-1, :-1])
+        return means, own + alike[:, None]
+
+    def _unrated(self, rows: RowArray) -> DoubleArray:
+        """Around which vectors ``(S, r, d)`` the items in these rows are drawn."""
+        samples, n = self._samples, len(self._samples.rated)
+        around = np.repeat(samples.item_means[:, None, :], len(rows), axis=1)
+        if not samples.content_maps.size:
+            return around
+        own = rows < n
+        around[:, own] = samples.items[rows[own]].transpose(1, 0, 2)
+        if self._features is not None and not own.all():
+            features = self._features[rows[~own] - n].astype(np.float64)
+            around[:, ~own] += np.tensordot(features, samples.content_maps, axes=1).transpose(1, 0, 2)
+        return around
 
     def _known(self, rows: RowArray) -> RowArray:
         """The rows of the release, -1 for an item without a rating in it."""

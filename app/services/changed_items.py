@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.engine.arrays import FloatArray, RowArray
-from app.engine.content import ContentTransform, unit_rows
+from app.engine.content import ContentTransform, item_features, unit_rows
 from app.engine.extension import stand_ins_of
 from app.engine.terms import Description, item_terms
 from app.models import Item
@@ -20,12 +20,14 @@ from app.services.catalogue_item import CatalogueItem, ItemFacts
 @dataclass(frozen=True, slots=True)
 class ReadyItems:
     """``m`` items and their rows to add, as :class:`~app.engine.extension.Extension` has them. ``factors`` are those that the
-    content suggests: what ratings taught the release of a changed item is not looked at."""
+    content suggests: what ratings taught the release of a changed item is not looked at. ``features`` are those of
+    :func:`~app.engine.content.item_features`."""
 
     items: Sequence[CatalogueItem]
     bases: RowArray
     vectors: FloatArray
     factors: FloatArray
+    features: FloatArray
     neighbours: RowArray
     shares: FloatArray
 
@@ -49,7 +51,8 @@ def make_ready(
     vectors, tastes = (np.stack(each) for each in zip(*readings, strict=True))
     neighbours, shares = stand_ins_of(release_tastes, unit_rows(tastes), bases)
     items = [_catalogue_item(row) for row in rows]
-    return ReadyItems(items, bases, vectors, tastes + transform.factor_offset, neighbours, shares)
+    features = item_features(tastes, vectors)
+    return ReadyItems(items, bases, vectors, tastes + transform.factor_offset, features, neighbours, shares)
 
 
 def _catalogue_item(row: Row[Any]) -> CatalogueItem:

@@ -78,6 +78,7 @@ class _Loaded:
         )
         self.factors = GrowingArray((self.release_factors.shape[1],), np.float32)
         self.vectors = GrowingArray((self.transform.projection.shape[1],), np.float32)
+        self.features = GrowingArray((self.factors.view.shape[1] + self.vectors.view.shape[1],), np.float32)
         self.row_counts = GrowingArray((), np.int64)
         self.bases = GrowingArray((), np.int64)
         self.neighbours = GrowingArray((NEIGHBOURS,), np.int64)
@@ -96,6 +97,7 @@ class _Loaded:
             place = self.catalogue.put(item) - self.engine.n_rows
             self.vectors.put(place, ready.vectors[i])
             self.factors.put(place, self.release_factors[base] if count else ready.factors[i])
+            self.features.put(place, ready.features[i])
             self.row_counts.put(place, count)
             self.bases.put(place, base)
             self.neighbours.put(place, ready.neighbours[i])
@@ -111,7 +113,7 @@ class _Loaded:
             self.shares.view,
         )
         engine = self.engine.extended(extension, self.engine.n_rows) if len(extension) else self.engine
-        predictor = self.predictor.extended(extension.bases) if self.predictor else None
+        predictor = self.predictor.extended(extension.bases, self.features.view) if self.predictor else None
         groups = self.groups.extended(extension.bases) if self.groups else None
         return Serving(
             self.manifest.release, engine, self.catalogue, self.configuration, self.search, predictor, groups

@@ -12,10 +12,12 @@ from training.evaluation.summary import EVERYBODY, LENGTHS, length_slice
 from training.evaluation.svg import XY, Bar, CleanStyle, HorizontalBar
 
 COVERAGE = "Coverage@20"
+INSIDE = "Inside interval"
 
 
 def draw_plots(figures: Sequence[Figure], metric: str, directory: Path) -> list[Path]:
-    """Draw the metric by signal, by history length, against coverage and by the dials, into the directory; returns the files.
+    """Draw the metric by signal, by history length, against coverage and by the dials, and what an interval holds, into the
+    directory; returns the files.
 
     A plot for which there are no figures is left out.
     """
@@ -26,6 +28,7 @@ def draw_plots(figures: Sequence[Figure], metric: str, directory: Path) -> list[
         "history": _by_history(figures, metric),
         "coverage": _coverage(figures, metric),
         "dials": _dials(figures, f"full {metric}"),
+        "interval": _interval(figures),
     }
     written: list[Path] = []
     for name, plot in plots.items():
@@ -99,6 +102,26 @@ def _dials(figures: Sequence[Figure], metric: str) -> XY | None:
     )
     for dial, points in lines.items():
         plot.add(dial, points)
+    return plot
+
+
+def _interval(figures: Sequence[Figure]) -> Bar | None:
+    """How much the interval of a predicted rating holds, by how much is known of the user and of the item."""
+    parts = [
+        EVERYBODY,
+        *(length_slice(shortest, longest) for shortest, longest in LENGTHS),
+        "item not rated",
+        "cold item",
+    ]
+    found = {figure.slice: figure for figure in figures if (figure.ranker, figure.metric) == (BLEND, INSIDE)}
+    present = [part for part in parts if part in found]
+    if not present:
+        return None
+    plot = Bar(
+        **_look(f"{figures[0].protocol}: share of the ratings inside the interval"), show_legend=False, range=(0, 1)
+    )
+    plot.x_labels = present
+    plot.add(INSIDE, [_with_interval(found[part]) for part in present])
     return plot
 
 

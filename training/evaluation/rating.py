@@ -11,20 +11,29 @@ from pathlib import Path
 import numpy as np
 
 from app.engine.arrays import BoolArray, DoubleArray, RowArray
-from app.engine.predicted_rating import Expected, RatingPredictor, RatingReading, RatingSamples, RatingScale
+from app.engine.predicted_rating import Expected, RatingReading, RatingSamples, RatingScale
 from app.errors import InvalidInput
+from training.collaborative import fit_factors
+from training.content import fit_term_factors
 from training.data import Feedback, ItemRecord
 from training.evaluation.figures import Figure, bootstrap_intervals
 from training.evaluation.resources import Resources, measured
-from training.evaluation.setting import Setting, cost_figures
+from training.evaluation.setting import Setting, cost_figures, fit_items, kept_parts
 from training.evaluation.store import Entry, digest_of_feedback
 from training.evaluation.summary import EVERYBODY, LENGTHS, length_slice
 from training.importers.archive import open_archive
-from training.rating_model import expect_all, fit_rating_model
+from training.rating_content import features_of, map_content
+from training.rating_model import RatingFit, expect_all, fit_rating_model
 from training.split import hash_pairs
 
 PROTOCOL = "rating"
 FOLDS = 5
+COLD_SHARE = 0.1
+COLD_USERS = 1_000
+"""Of how many users, at the most, the ratings of items that nobody else has rated are asked about."""
+
+COLD = "cold item"
+WITHOUT_CONTENT = "without content"
 PRIOR_RATINGS = 5.0
 """How many ratings at the mean the rankers beside the model shrink an item's and a user's own by."""
 
@@ -61,7 +70,22 @@ def evaluate_rating(setting: Setting) -> list[Figure]:
         setting.report("fold", (fold + 1) / FOLDS)
     together = np.argsort(folds, kind="stable")[np.count_nonzero(folds < 0) :]
     asked, numbers = _ordered(feedback, together), folds[together]
-    return [*_figures(_joined(parts), asked, numbers, setting.seed), *cost_figures(PROTOCOL, spent)]
+    figures = [*_figures(_joined(parts), asked, numbers, setting.seed), *_cold_figures(setting, feedback)]
+    return figures + cost_figures(PROTOCOL, spent)
+
+
+def _cold_figures(setting: Setting, feedback: Feedback) -> Iterator[Figure]:
+    """The slice of items that lose all their ratings: a tenth of them, drawn by the seed."""
+    rng = np.random.default_rng(setting.seed)
+    n_items = len(setting.snapshot.items)
+    cold: BoolArray = rng.permutation(n_items) < COLD_SHARE * n_items
+    users = rng.permutation(feedback.n_users)[:COLD_USERS]
+    hidden: BoolArray = cold[feedback.items]
+    asked = feedback.take(hidden & np.isin(feedback.users, users))
+    known = feedback.take(~hidden)
+    if len(asked) and len(known):
+        answers, _ = _answer(setting, known, asked)
+        yield from _of_rankers(answers, asked, COLD, np.ones(len(asked), np.bool_), setting.seed)
 
 
 def given_folds(source: Path | None, items: Sequence[ItemRecord], feedback: Feedback) -> RowArray | None:
@@ -103,18 +127,24 @@ def ratings_of(setting: Setting) -> Feedback:
 def _answer(setting: Setting, known: Feedback, asked: Feedback) -> tuple[Answers, Resources]:
     """Everything that is predicted of one fold, and what the fit cost."""
     n_items = len(setting.snapshot.items)
-    predictor, spent = _fitted(setting, known, n_items)
+    fit, spent = _fitted(setting, known, n_items)
+    predictor = _with_content(setting, known, n_items, fit).predictor()
     means, deviations = expect_all(predictor, known, asked)
     scale = RatingScale(setting.scale_bottom, setting.scale_top)
     predicted = predictor.on_scale(Expected(means, deviations), scale)
     lengths = np.bincount(known.users, minlength=known.n_users)[asked.users]
     counts = np.bincount(known.items, minlength=n_items)[asked.items]
-    stars = {"blend": predicted.stars, **_simple_stars(known, asked, n_items)}
+    without = predicted.stars.copy()
+    unrated: BoolArray = counts == 0
+    if unrated.any():
+        unread, _ = expect_all(fit.predictor(), known, asked.take(unrated))
+        without[unrated] = np.clip(unread, scale.lowest, scale.highest)
+    stars = {"blend": predicted.stars, WITHOUT_CONTENT: without, **_simple_stars(known, asked, n_items)}
     return Answers(stars, predicted.lows, predicted.highs, lengths, counts), spent
 
 
-def _fitted(setting: Setting, known: Feedback, n_items: int) -> tuple[RatingPredictor, Resources]:
-    """What predicts ratings, fitted on these or kept of a fit on these, and what the fit cost."""
+def _fitted(setting: Setting, known: Feedback, n_items: int) -> tuple[RatingFit, Resources]:
+    """The model fitted on these ratings, or kept of a fit on these, and what the fit cost. It knows no content yet."""
     parameters = setting.parameters_for(known).rating
 
     def make() -> Entry:
@@ -132,8 +162,19 @@ def _fitted(setting: Setting, known: Feedback, n_items: int) -> tuple[RatingPred
     }
     entry = setting.store.get("rating", key, make)
     samples = RatingSamples.read(entry.arrays, n_items)
-    predictor = RatingPredictor(samples, RatingReading(**entry.document["reading"]))
-    return predictor, Resources(**entry.document["cost"])
+    fit = RatingFit(samples, RatingReading(**entry.document["reading"]), 0, None)
+    return fit, Resources(**entry.document["cost"])
+
+
+def _with_content(setting: Setting, known: Feedback, n_items: int, fit: RatingFit) -> RatingFit:
+    """The same with what the items' content says of those that nobody has rated, as a release has it."""
+    parameters = setting.parameters_for(known)
+    content = fit_items(setting, parameters)
+    counts = np.bincount(known.items, minlength=n_items).astype(np.int64)
+    als, seed = parameters.als, setting.seed
+    learned = kept_parts(setting, known).get("factors", (als, seed), lambda: fit_factors(known, n_items, als, seed))
+    term_factors, _ = fit_term_factors(content.weighted, learned.items, counts, parameters.content)
+    return map_content(fit, features_of(content, term_factors), counts)
 
 
 def _simple_stars(known: Feedback, asked: Feedback, n_items: int) -> dict[str, DoubleArray]:
@@ -172,16 +213,20 @@ def _ordered(feedback: Feedback, order: RowArray) -> Feedback:
 
 
 def _figures(answers: Answers, asked: Feedback, folds: RowArray, seed: int) -> Iterator[Figure]:
+    for part, chosen in _slices(answers, folds).items():
+        if chosen.any():
+            yield from _of_rankers(answers, asked, part, chosen, seed)
+
+
+def _of_rankers(answers: Answers, asked: Feedback, part: str, chosen: BoolArray, seed: int) -> Iterator[Figure]:
     inside = (asked.values >= answers.lows) & (asked.values <= answers.highs)
     for name, stars in answers.stars.items():
         errors = asked.values - stars
         columns = {"MSE": np.square(errors), "MAE": np.abs(errors)}
         if name == "blend":
             columns |= {"Inside interval": inside.astype(np.float64), "Width": answers.highs - answers.lows}
-        for part, chosen in _slices(answers, folds).items():
-            if chosen.any():
-                of_part = {metric: values[chosen] for metric, values in columns.items()}
-                yield from _of_slice(name, part, of_part, asked.users[chosen], seed)
+        of_part = {metric: values[chosen] for metric, values in columns.items()}
+        yield from _of_slice(name, part, of_part, asked.users[chosen], seed)
 
 
 def _of_slice(name: str, part: str, columns: Mapping[str, DoubleArray], users: RowArray, seed: int) -> Iterator[Figure]:

@@ -81,7 +81,7 @@ def prepare(setting: Setting, fitted_on: Feedback, lesson: Lesson, *, users: int
     parameters = setting.parameters_for(fitted_on)
     setting = replace(setting, content=setting.content or fit_items(setting, parameters))
     blend = BlendParameters(users=users, liked_from=setting.liked_from)
-    parts = _parts(setting, lesson.fitted_on)
+    parts = kept_parts(setting, lesson.fitted_on)
 
     @cache
     def trial() -> tuple[Fit, Resources]:
@@ -105,11 +105,11 @@ def prepare(setting: Setting, fitted_on: Feedback, lesson: Lesson, *, users: int
     else:
         n, als = len(setting.snapshot.items), parameters.als
         start = parts.get("factors", (als, setting.seed), lambda: fit_factors(lesson.fitted_on, n, als, setting.seed))
-        fit, _ = _fit(setting, fitted_on, parameters, _parts(setting, fitted_on, lesson.fitted_on), start)
+        fit, _ = _fit(setting, fitted_on, parameters, kept_parts(setting, fitted_on, lesson.fitted_on), start)
     return Prepared(fit, weights, Resources(**learned.document["cost"]))
 
 
-def _parts(setting: Setting, feedback: Feedback, begun_on: Feedback | None = None) -> KeptParts:
+def kept_parts(setting: Setting, feedback: Feedback, begun_on: Feedback | None = None) -> KeptParts:
     """What is kept of fits on this feedback, whose factors go on from those of a fit on ``begun_on``, if there is any."""
     key = {"n_items": len(setting.snapshot.items), "feedback": digest_of_feedback(feedback)}
     return KeptParts(setting.store, key if begun_on is None else key | {"begun_on": digest_of_feedback(begun_on)})

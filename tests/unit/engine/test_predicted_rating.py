@@ -124,6 +124,27 @@ def test_a_changed_item_is_predicted_as_its_row_in_the_release_and_a_new_one_as_
     assert expected.deviations[3] == expected.deviations[2] > 0
 
 
+def test_a_new_item_is_predicted_by_its_content_where_that_is_mapped() -> None:
+    rng = np.random.default_rng(5)
+    plain = made_samples()
+    maps = rng.normal(0, 0.4, (2, S, D)).astype(np.float32)
+    items = plain.items.copy()
+    items[UNRATED] = plain.item_means + np.tensordot([0.5, -0.5], maps, axes=1)
+    samples = replace(plain, items=items, content_maps=maps)
+    features = np.array([[0.5, -0.5], [0.0, 0.0], [9.0, 9.0]], np.float32)
+    predictor = RatingPredictor(samples, READING).extended(np.array([-1, -1, 2]), features)
+    user = predictor.fold_in(np.array([1]), np.array([4.0]))
+    expected = predictor.expect(user, np.array([UNRATED, N, N + 1, N + 2, 2]))
+    assert expected.means[0] == pytest.approx(expected.means[1])
+    assert expected.deviations[0] == pytest.approx(expected.deviations[1])
+    # Of no content it is any item, and what was rated is not asked for its content.
+    unmapped = RatingPredictor(plain, READING).expect(user, np.array([UNRATED]))
+    assert expected.means[2] == pytest.approx(unmapped.means[0])
+    assert expected.means[3] == pytest.approx(expected.means[4])
+    again = RatingSamples.read(samples.arrays(), N)
+    assert np.array_equal(again.content_maps, maps)
+
+
 def test_each_rating_leaves_less_doubt_about_a_user() -> None:
     predictor = RatingPredictor(made_samples(), READING)
     few = predictor.fold_in(np.array([1]), np.array([4.0]))

@@ -46,5 +46,15 @@ def test_a_plot_without_figures_is_left_out(tmp_path: Path) -> None:
     assert draw_plots([], "NDCG@10", tmp_path) == []
 
 
+def test_what_an_interval_holds_is_drawn_by_slice(tmp_path: Path) -> None:
+    held = [
+        Figure("rating", "blend", part, "Inside interval", 0.8, 0.78, 0.82)
+        for part in ("all", "history 20+", "cold item")
+    ]
+    [path] = draw_plots(held, "RMSE", tmp_path)
+    assert path.name == "rating-interval.svg"
+    assert "cold item" in path.read_text()
+
+
 def test_the_library_leaves_the_import_of_others_alone() -> None:
     assert not [finder for finder in sys.meta_path if "pygal" in type(finder).__module__]

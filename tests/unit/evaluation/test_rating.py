@@ -1,5 +1,6 @@
 """The protocol on a small world, and the folds that an archive brings along."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,21 @@ def test_tastes_are_told_apart_where_means_cannot() -> None:
     }
     assert 0.7 < figure(figures, "blend", "Inside interval") < 0.9
     assert sound(figures)
+
+
+def test_content_tells_of_items_that_nobody_has_rated() -> None:
+    snapshot = two_minds(120, 80)
+    items = [
+        replace(item, description=Description("title", categories=["odd" if item.key % 2 else "even"]))
+        for item in snapshot.items
+    ]
+    figures = evaluate_rating(setting_of(replace(snapshot, items=items)))
+    cold = {name: figure(figures, name, "RMSE", "cold item") for name in ("blend", "without content")}
+    assert cold["blend"] < 0.7 * cold["without content"]
+    assert 0.6 < figure(figures, "blend", "Inside interval", "cold item") <= 1
+    # Where the content says the same of all items, nothing is lost.
+    same = evaluate_rating(setting_of(snapshot))
+    assert figure(same, "blend", "RMSE", "cold item") < 1.1 * figure(same, "without content", "RMSE", "cold item")
 
 
 def test_folds_that_come_with_the_data_are_found(tmp_path: Path) -> None:
