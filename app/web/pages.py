@@ -6,7 +6,9 @@ keep them for good and never mixes two versions; the pages themselves are asked 
 
 import gzip
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator
+import posixpath
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -20,6 +22,8 @@ from starlette.responses import Response
 PAGES = {"/": "index.html", "/ops": "ops.html"}
 ASSETS = "/assets"
 PLACEHOLDER = b"{{assets}}"
+_ENTRY = re.compile(rb'<script type="module" src="{{assets}}/([^"]+)"')
+_IMPORT = re.compile(rb'^(?:import|export) .*?from "(\.[^"]+)";$', re.MULTILINE)
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -69,6 +73,8 @@ class StaticFile:
 def install_pages(app: FastAPI) -> None:
     """Serve the pages and their assets."""
     contents = dict(_walk(files("app.web") / "static"))
+    for name in PAGES.values():
+        contents[name] = _with_preloads(contents[name], contents)
     version = hashlib.sha256(b"".join(name.encode() + contents[name] for name in sorted(contents))).hexdigest()[:12]
     base = f"{ASSETS}/{version}".encode()
     assets = {name: StaticFile.of(name, body.replace(PLACEHOLDER, base)) for name, body in contents.items()}
@@ -90,6 +96,21 @@ def _page_route(page: StaticFile) -> Callable[[Request], Awaitable[Response]]:
         return page.answer(request, ASK_AGAIN)
 
     return show
+
+
+def _with_preloads(page: bytes, contents: Mapping[str, bytes]) -> bytes:
+    """The page with word of every module that it comes to need, so that the browser asks for all of them at once and not for each
+    when it has read the one that imports it."""
+    waiting = [name.decode() for name in _ENTRY.findall(page)]
+    needed: list[str] = []
+    while waiting:
+        name = waiting.pop(0)
+        if name not in needed:
+            needed.append(name)
+            imports = [found.decode() for found in _IMPORT.findall(contents[name])]
+            waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(name), each)) for each in imports]
+    tags = "".join(f'<link rel="modulepreload" href="{PLACEHOLDER.decode()}/{name}">\n' for name in needed)
+    return page.replace(b"</head>", tags.encode() + b"</head>")
 
 
 def _walk(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, bytes]]:

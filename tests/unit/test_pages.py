@@ -65,6 +65,14 @@ async def test_a_page_and_all_that_it_names_is_light_safe_and_ours(client: httpx
             )
 
 
+@pytest.mark.parametrize("page", ["/", "/ops"])
+async def test_every_module_is_asked_for_at_once(client: httpx.AsyncClient, page: str) -> None:
+    text = (await client.get(page)).text
+    files = await everything_of(client, page)
+    preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', text)
+    assert sorted(preloaded) == sorted(each for each in files if each.endswith(".js") and "/vendor/" not in each)
+
+
 async def test_assets_are_kept_for_good_and_pages_asked_for_again(client: httpx.AsyncClient) -> None:
     page = await client.get("/")
     script = next(address for address in ASSET.findall(page.text) if address.endswith(".js"))
