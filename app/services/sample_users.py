@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from sqlalchemy import Text, func, literal, select
+from sqlalchemy import Text, and_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +13,7 @@ from app.models import Item, Rating, User
 CANDIDATES = 200
 FEWEST_LIKES = 15
 LIKED_SHARE = 0.5
+DISLIKED_SHARE = 0.1
 SMOOTHING = 40
 LEAST_PART = 0.5
 MOST_RATINGS = 400
@@ -47,11 +48,13 @@ class _Candidate:
     contented: bool
 
 
-async def find_sample_users(session: AsyncSession, *, limit: int, liked_from: float) -> list[SampleUser]:
+async def find_sample_users(
+    session: AsyncSession, *, limit: int, liked_from: float, disliked_below: float
+) -> list[SampleUser]:
     """Of the oldest users with some ratings those whose likes (``liked_from`` and better) differ most from everybody's, each in
-    another way. Who likes half of what they rate or more goes before who does not: the best list for somebody whom little
-    pleases is one of two stars. The work does not grow with the number of users."""
-    chosen = _most_distinct(await _candidates(session, liked_from), limit)
+    another way. Who likes most of what they rate, and dislikes (less than ``disliked_below``) little of it, goes before who does
+    not: the best list for somebody whom little pleases is one of two stars. The work does not grow with the number of users."""
+    chosen = _most_distinct(await _candidates(session, liked_from, disliked_below), limit)
     favourites = await _favourites(session, chosen, liked_from)
     return [
         SampleUser(each.user.user_id, each.user.ratings, each.user.categories, favourites.get(each.key, ()))
@@ -59,11 +62,13 @@ async def find_sample_users(session: AsyncSession, *, limit: int, liked_from: fl
     ]
 
 
-async def _candidates(session: AsyncSession, liked_from: float) -> list[_Candidate]:
+async def _candidates(session: AsyncSession, liked_from: float, disliked_below: float) -> list[_Candidate]:
     oldest = select(User.key, User.id).order_by(User.key).limit(CANDIDATES).subquery()
-    liked = func.count().filter(Rating.value >= liked_from).label("liked")
+    liked = func.count().filter(Rating.value >= liked_from)
+    disliked = func.count().filter(Rating.value < disliked_below)
+    contented = and_(liked >= LIKED_SHARE * func.count(), disliked <= DISLIKED_SHARE * func.count()).label("contented")
     rated = (
-        select(oldest.c.key, oldest.c.id, func.count().label("ratings"), liked)
+        select(oldest.c.key, oldest.c.id, func.count().label("ratings"), contented)
         .join(Rating, Rating.user_key == oldest.c.key)
         .where(Rating.value.is_not(None))
         .group_by(oldest.c.key, oldest.c.id)
@@ -79,7 +84,7 @@ async def _candidates(session: AsyncSession, liked_from: float) -> list[_Candida
     )
     counted = select(likes, func.count()).group_by(*likes.c)
     rows = (await session.execute(counted.order_by(likes.c.key, likes.c.category))).all()
-    people = {key: (user_id, ratings, liked / ratings) for key, user_id, ratings, liked, _, _ in rows}
+    people = {key: (user_id, ratings, contented) for key, user_id, ratings, contented, _, _ in rows}
     names: list[str] = sorted({row.category for row in rows})
     row_of = {key: row for row, key in enumerate(people)}
     column_of = {name: column for column, name in enumerate(names)}
@@ -90,12 +95,12 @@ async def _candidates(session: AsyncSession, liked_from: float) -> list[_Candida
 
 
 def _judged(
-    people: dict[int, tuple[str, int, float]],
+    people: dict[int, tuple[str, int, bool]],
     names: list[str],
     counts: np.ndarray[tuple[int, int], np.dtype[np.float64]],
 ) -> list[_Candidate]:
     """Each user's Kullback-Leibler divergence from all the candidates' likes, and the categories that add most to it. ``people``
-    are (id, ratings, share of them that are likes); ``counts`` is ``(users, categories)``."""
+    are (id, ratings, whether contented with most of them); ``counts`` is ``(users, categories)``."""
     if not counts.size:
         return []
     usual = counts.sum(axis=0) / counts.sum()
@@ -103,7 +108,7 @@ def _judged(
     shares = (counts + SMOOTHING * usual) / (counts.sum(axis=1, keepdims=True) + SMOOTHING)
     parts = shares * np.log(shares / usual)
     found: list[_Candidate] = []
-    for row, (key, (user_id, ratings, liked_share)) in enumerate(people.items()):
+    for row, (key, (user_id, ratings, contented)) in enumerate(people.items()):
         if counts[row].sum() < FEWEST_LIKES:
             continue
         best: list[int] = np.argsort(-parts[row], kind="stable")[:CATEGORIES_SHOWN].tolist()
@@ -115,7 +120,7 @@ def _judged(
         ]
         if tastes:
             user = SampleUser(user_id, ratings, tastes)
-            found.append(_Candidate(key, user, float(parts[row].sum()), liked_share >= LIKED_SHARE))
+            found.append(_Candidate(key, user, float(parts[row].sum()), contented))
     return found
 
 
