@@ -101,13 +101,13 @@ def _page_route(page: StaticFile) -> Callable[[Request], Awaitable[Response]]:
 def _with_preloads(page: bytes, contents: Mapping[str, bytes]) -> bytes:
     """The page with word of every module that it comes to need, so that the browser asks for all of them at once and not for each
     when it has read the one that imports it."""
-    waiting = [name.decode() for name in _ENTRY.findall(page)]
+    waiting: list[str] = [name.decode() for name in _ENTRY.findall(page)]
     needed: list[str] = []
     while waiting:
         name = waiting.pop(0)
         if name not in needed:
             needed.append(name)
-            imports = [found.decode() for found in _IMPORT.findall(contents[name])]
+            imports: list[str] = [found.decode() for found in _IMPORT.findall(contents[name])]
             waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(name), each)) for each in imports]
     tags = "".join(f'<link rel="modulepreload" href="{PLACEHOLDER.decode()}/{name}">\n' for name in needed)
     return page.replace(b"</head>", tags.encode() + b"</head>")
