@@ -64,6 +64,12 @@ CROSS JOIN LATERAL (SELECT key FROM users WHERE id = named.id FOR NO KEY UPDATE)
 """
 
 
+# A user whom another transaction erased while this one waited has to be created after all. Whoever did that while holding the
+# others would wait for somebody who has created them and waits for one of these: all are let go of, and taken again in order.
+_MARK: LiteralString = "SAVEPOINT users"
+_LET_GO: LiteralString = "ROLLBACK TO SAVEPOINT users"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """Numbers on their way to Postgres as one of its arrays, which takes a fraction of the time of a list.
@@ -128,16 +134,16 @@ def find_items(ids: Collection[str], *, create: bool = False) -> Steps[dict[str,
 def lock_or_create_users(ids: Collection[str]) -> Steps[tuple[dict[str, int], set[int]]]:
     """The keys of the users of these ids, whom nobody else writes to or erases before the transaction ends; and which of the
     keys are new, so that nothing is stored of them."""
-    created: dict[str, int] = {}
-    locked: dict[str, int] = {}
+    if len(ids) > 1:
+        yield _MARK, {}
     for _ in range(_ATTEMPTS):
-        missing = [each for each in ids if each not in created and each not in locked]
-        if not missing:
+        created: dict[str, int] = dict((yield _CREATE_USERS, {"ids": list(ids)}))
+        known = [each for each in ids if each not in created]
+        locked: dict[str, int] = dict((yield _LOCK_USERS, {"ids": known})) if known else {}
+        if len(created) + len(locked) == len(ids):
             return created | locked, set(created.values())
-        created |= dict((yield _CREATE_USERS, {"ids": missing}))
-        if known := [each for each in missing if each not in created]:
-            # Those whom another transaction erases at this moment are not there.
-            locked |= dict((yield _LOCK_USERS, {"ids": known}))
+        if len(ids) > 1:
+            yield _LET_GO, {}
     raise Conflict("Users of this batch keep being created and erased by others; send it again.", code="write_conflict")
 
 
@@ -149,7 +155,7 @@ async def run_merge(session: AsyncSession, steps: Steps[T]) -> T:
             step = next(steps)
             while True:
                 await cursor.execute(*step)
-                step = steps.send(await cursor.fetchall())
+                step = steps.send(await cursor.fetchall() if cursor.description else [])
     except StopIteration as end:
         return end.value
 
@@ -168,6 +174,6 @@ def run_merge_sync(connection: Connection[Any], steps: Steps[T]) -> T:
             step = next(steps)
             while True:
                 cursor.execute(*step)
-                step = steps.send(cursor.fetchall())
+                step = steps.send(cursor.fetchall() if cursor.description else [])
     except StopIteration as end:
         return end.value

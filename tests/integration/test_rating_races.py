@@ -3,25 +3,24 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import psycopg
 import pytest
+from merging import paused
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from app.db import connect_options, sqlalchemy_url
 from app.services import ratings
-from app.services.merge_steps import Steps, driver_connection, run_merge_sync
+from app.services.merge_steps import driver_connection, run_merge_sync
 from app.services.rating_merge import Outcome, RatingRow, merge_ratings_sync, merge_steps
 from app.services.ratings import RatingRules
 
 pytestmark = pytest.mark.anyio
-T = TypeVar("T")
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RULES = RatingRules(0.5, 5.0, timedelta(hours=1), create_placeholder_items=False)
@@ -237,16 +236,3 @@ def test_a_writer_between_two_statements_of_a_merge_waits_and_heeds_it(database_
             assert begun[-1].result(60) == ["stale"]
             other.commit()
         assert merging.execute("SELECT value, rated_at FROM ratings").fetchall() == [(2.0, at(-5))] * 2
-
-
-def paused(steps: Steps[T], number: int, pause: Callable[[], None]) -> Steps[T]:
-    """The same steps, with a pause before the one of this number, from 0."""
-    step = next(steps)
-    for place in itertools.count():
-        if place == number:
-            pause()
-        try:
-            step = steps.send((yield step))
-        except StopIteration as end:
-            return end.value
-    raise AssertionError
