@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.docs_access import PROBLEM_HEADERS, REFUSALS, describe_access, headers_of
+from app.api.docs_examples import PROBLEMS, complete_examples, problem_example
 from app.api.errors import MEDIA_TYPE
 from app.api.schemas.problem import Problem
 
@@ -60,6 +61,7 @@ ASSETS = {
 
 _PROBLEMS = {
     "400": "The request cannot be read.",
+    "409": "Somebody else writes the same at the same time: send it again.",
     "413": "The body is too large.",
     "415": "The body is not sent as application/json.",
     "422": "The request was read and cannot be accepted; `errors` points at the fields.",
@@ -111,15 +113,16 @@ def describe(app: FastAPI) -> dict[str, Any]:
         status: {
             "description": text,
             "headers": headers_of("X-Request-ID", *PROBLEM_HEADERS.get(status, ())),
-            "content": {MEDIA_TYPE: {"schema": reference}},
+            "content": {MEDIA_TYPE: {"schema": reference, "example": problem_example(status, **PROBLEMS[status])}},
         }
         for status, text in sorted((_PROBLEMS | REFUSALS).items())
     }
     for operations in schema["paths"].values():
-        for operation in operations.values():
-            _add_problems(operation)
+        for method, operation in operations.items():
+            _add_problems(operation, writes=method != "get")
             _name_bounds(operation)
     describe_access(app, schema)
+    complete_examples(schema)
     return schema
 
 
@@ -131,15 +134,18 @@ def _tags_in_use(app: FastAPI) -> list[dict[str, Any]]:
     return [tag for tag in TAGS if tag["name"] in used]
 
 
-def _add_problems(operation: dict[str, Any]) -> None:
+def _add_problems(operation: dict[str, Any], *, writes: bool) -> None:
     responses = operation["responses"]
     has_body = "requestBody" in operation
     for status in _PROBLEMS:
+        if status == "409" and (not writes or status in responses):
+            continue
         if status not in _BODY_ONLY or has_body:
             responses[status] = {"$ref": f"#/components/responses/{status}"}
     for status, response in responses.items():
-        if status >= "400" and "content" not in response and "$ref" not in response:
-            response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        if status >= "400" and "$ref" not in response:
+            media = response.setdefault("content", {}).setdefault(MEDIA_TYPE, {})
+            media["schema"] = {"$ref": "#/components/schemas/Problem"}
     operation["responses"] = dict(sorted(responses.items()))
 
 

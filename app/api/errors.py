@@ -108,7 +108,7 @@ STATUS: Mapping[type[BaseException], HTTPStatus] = {
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
-_TITLES = {
+TITLES = {
     400: "Malformed request",
     401: "Unauthenticated",
     403: "Forbidden",
@@ -191,7 +191,7 @@ def problem_response(
     """An answer of type application/problem+json, with the id of the request."""
     content = {
         "type": TYPE_PREFIX + code,
-        "title": _TITLES.get(status, HTTPStatus(status).phrase),
+        "title": TITLES.get(status, HTTPStatus(status).phrase),
         "status": status,
         "detail": detail,
         "code": code,

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from app.api.access import CallerDep, requires
 from app.api.batches import batch_answer, batch_outcomes, read_rows
 from app.api.deps import AfterCommit, AfterCommitDep, NowDep, Services, ServicesDep, SessionDep
+from app.api.docs_examples import refused
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.events import (
@@ -29,9 +30,9 @@ router = Router(prefix="/v1", tags=["Events"])
 _CREATED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The event was stored before: a retry."},
     201: {"model": WrittenEvent, "description": "The event is new."},
-    409: {"description": "The `event_id` is stored with another event."},
+    **refused(409, "event_id_reused", "This event_id is stored with another event.", pointer="/event_id"),
 }
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such event."}}
+_NOT_FOUND = refused(404, "event_not_found", "There is no such event.")
 _COUNTED = ("created", "duplicate", "rejected")
 _ROWS = TypeAdapter(list[EventIn])
 

@@ -1,12 +1,13 @@
 """The explanation of one item over HTTP."""
 
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from fastapi import Path, Response
 
 from app.api.deps import ServicesDep
+from app.api.docs_examples import refused
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.explanation import ExplanationOut
@@ -17,7 +18,7 @@ from app.services.history import know_user
 from app.services.stored_explanation import explain_stored
 
 router = Router(prefix="/v1", tags=["Recommendations"])
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such item."}}
+_NOT_FOUND = refused(404, "unknown_item", "There is no such item.")
 
 
 @router.get(

@@ -11,6 +11,7 @@ from app.api.access import requires
 from app.api.batches import batch_answer, batch_outcomes, read_rows
 from app.api.conditional import with_etag
 from app.api.deps import AfterCommit, AfterCommitDep, NowDep, Services, ServicesDep, SessionDep
+from app.api.docs_examples import refused
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.item_batch import ItemBatchResult
@@ -35,7 +36,7 @@ ItemIdPath = Annotated[ExternalId, Path(examples=["318"])]
 _COUNTED = ("created", "updated", "unchanged", "superseded", "rejected")
 _ROWS = TypeAdapter(list[ItemRow])
 _LISTING = "items"
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such item."}}
+_NOT_FOUND = refused(404, "unknown_item", "There is no such item.")
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenItem, "description": "The item is new."}}
 
 

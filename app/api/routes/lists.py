@@ -1,12 +1,13 @@
 """Lists that are the same for everybody: what is popular, on the rise or new, what is like an item."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from fastapi import Path, Query, Response
 
 from app.api.conditional import EACH_TIME, with_etag
 from app.api.deps import NowDep, ServicesDep
+from app.api.docs_examples import refused
 from app.api.list_pages import ListCall
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
@@ -23,7 +24,7 @@ from app.services.popular import count_categories, popular_or_nothing
 from app.services.recommendations import ItemList, list_similar
 
 router = Router(prefix="/v1", tags=["Recommendations"])
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such item."}}
+_NOT_FOUND = refused(404, "unknown_item", "There is no such item.")
 
 
 @router.get("/popular", operation_id="get_popular", summary="List what is popular", response_model=RankedList)

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from app.api.access import requires
 from app.api.batches import batch_answer, batch_outcomes, read_rows
 from app.api.deps import AfterCommit, AfterCommitDep, NowDep, Services, ServicesDep, SessionDep
+from app.api.docs_examples import refused
 from app.api.errors import in_path
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
@@ -39,7 +40,7 @@ _LISTING = "ratings"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenRating, "description": "The rating is new."}}
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "This user has no rating of this item."}}
+_NOT_FOUND = refused(404, "rating_not_found", "This user has no rating of this item.")
 _CHANGED = frozenset({"created", "updated"})
 _COUNTED = ("created", "updated", "unchanged", "stale", "superseded", "rejected")
 _ROWS = TypeAdapter(list[RatingIn])

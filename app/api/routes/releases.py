@@ -1,11 +1,12 @@
 """Releases over HTTP: what was published, and which one is served."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path, Query
 
 from app.api.access import requires
 from app.api.deps import NowDep, SessionDep
+from app.api.docs_examples import refused
 from app.api.routing import Router
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
 from app.api.schemas.query import Limit
@@ -15,12 +16,13 @@ from app.services import releases
 router = Router(prefix="/v1", tags=["Training"])
 ReleaseIdPath = Annotated[str, Path(max_length=256, examples=["2026-11-21T10-15-01Z-3f9c"])]
 _LISTING = "releases"
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such release."}}
-_REFUSED: dict[int | str, dict[str, Any]] = {
-    409: {
-        "description": "The artifact was deleted to make room (`release_collected`) or is unsound (`artifact_rejected`)."
-    }
-}
+_NOT_FOUND = refused(404, "unknown_release", "There is no such release.")
+_REFUSED = refused(
+    409,
+    "release_collected",
+    "The artifact of this release was deleted to make room.",
+    description="The artifact was deleted to make room (`release_collected`) or is unsound (`artifact_rejected`).",
+)
 
 
 @router.get("/releases", operation_id="list_releases", summary="List releases")

@@ -6,6 +6,7 @@ from fastapi import Body, Path, Query, Response
 
 from app.api.access import requires
 from app.api.deps import NowDep, SessionDep
+from app.api.docs_examples import refused
 from app.api.routing import Router
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
 from app.api.schemas.query import Limit
@@ -16,7 +17,7 @@ router = Router(prefix="/v1", tags=["Training"])
 RunIdPath = Annotated[str, Path(max_length=256, examples=["run-20261121T101500-3f9c2a"])]
 OptionalRequest = Annotated[TrainingRequest | None, Body(examples=[{"force": False, "tune_minutes": 10}])]
 _LISTING = "training_runs"
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such training run."}}
+_NOT_FOUND = refused(404, "unknown_training_run", "There is no such training run.")
 _LOCATION = {"Location": {"description": "Where the run can be looked at.", "schema": {"type": "string"}}}
 _ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"description": "The run is queued.", "headers": _LOCATION}}
 

@@ -6,6 +6,7 @@ from fastapi import Path, Query, Response
 
 from app.api.access import requires
 from app.api.deps import SessionDep, SettingsDep
+from app.api.docs_examples import refused
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.query import Limit
@@ -15,7 +16,7 @@ from app.services.neighbours import list_neighbours
 
 router = Router(prefix="/v1", tags=["Users"])
 UserIdPath = Annotated[ExternalId, Path(examples=["42"])]
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such user."}}
+_NOT_FOUND = refused(404, "unknown_user", "There is no such user.")
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenUser, "description": "The user is new."}}
 
 

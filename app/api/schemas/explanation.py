@@ -44,6 +44,8 @@ EXPLANATION: dict[str, Any] = {
             "name": None,
             "shared_people": [],
             "shared_categories": ["Action", "Adventure"],
+            "attribute": None,
+            "attribute_value": None,
             "text": "Because you rated Star Wars 5 stars",
         }
     ],
