@@ -24,6 +24,7 @@ from app.db import connect_options, driver_url, open_sync_engine, sqlalchemy_url
 from app.postgres import embedded_postgres, server_home
 
 if TYPE_CHECKING:
+    from guarded import Guarded
     from trained import Service, ServiceStarter
 
 DATA_DIR = Path(tempfile.gettempdir()) / f"medley-test-{RUN}"
@@ -210,3 +211,21 @@ async def new_service(settings: Settings, start_service: "ServiceStarter") -> As
     """A whole service on an empty database, without a release."""
     async with start_service(settings.model_copy(update={"release_poll_seconds": 60})) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+async def guarded(
+    server_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory, start_service: "ServiceStarter"
+) -> AsyncGenerator["Guarded"]:
+    """A service without a release, with keys and one item, ``x``."""
+    from guarded import Guarded, make_keys  # noqa: PLC0415 - the tests that need no service load none
+
+    with fresh_database(server_url, template_database) as url:
+        keys = make_keys(url)
+        with psycopg.connect(driver_url(url), autocommit=True) as connection:
+            connection.execute("INSERT INTO items (id, title) VALUES ('x', 'An item')")
+        data_dir = tmp_path_factory.mktemp("guarded")
+        async with start_service(
+            Settings(database_url=url, data_dir=data_dir, port=0, release_poll_seconds=60)
+        ) as service:
+            yield Guarded(service, url, *keys)

@@ -132,7 +132,7 @@ async def show_examples(run: Run) -> None:
         # Items before what is said of them, and users before their ratings; then the other way round, so that each is new once.
         order = {first: 0, then: 1}
         for operation in sorted(
-            writing, key=lambda each: ("/items" not in each.path, order.get(each.method, 2), len(each.path))
+            writing, key=lambda each: (not each.path.startswith("/v1/items"), order.get(each.method, 2), len(each.path))
         ):
             await run.example(operation)
         for user in ("42", "ada"):
