@@ -83,13 +83,25 @@ async def test_events_tell_no_stars(service: Service) -> None:
     assert stars(watched) == stars(await ask(service, "nobody at all", *EVERY_TASTE))
 
 
-async def test_an_item_that_is_newer_than_the_release_is_any_item_with_a_wide_interval(service: Service) -> None:
+async def test_an_item_that_is_newer_than_the_release_has_a_wide_interval(service: Service) -> None:
     await service.like("early bird", "Horror")
     await service.put_another("brand-new", "Horror")
     found = await ask(service, "early bird", "brand-new", item_id("Horror", 0))
     new, old = found["predictions"]
     assert new["predicted_rating"] is not None
     assert new["high"] - new["low"] > old["high"] - old["low"]
+
+
+async def test_an_item_that_is_newer_than_the_release_is_expected_by_what_it_says_of_itself(service: Service) -> None:
+    for taste in ("Horror", "Comedy"):
+        body = {"title": f"A new {taste}", "categories": [taste, "Film"]}
+        assert (await service.client.put(address("items", f"new-{taste.lower()}"), json=body)).status_code == 201
+    await service.like("fearless", "Horror", range(6))
+    await service.rate("fearless", *(item_id("Comedy", n) for n in range(6)), value=1.0)
+    horror, comedy = stars(await ask(service, "fearless", "new-horror", "new-comedy"))
+    assert horror is not None
+    assert comedy is not None
+    assert horror > comedy + 0.3
 
 
 async def test_a_changed_item_keeps_what_is_known_of_it_and_a_deleted_one_is_no_more(service: Service) -> None:
