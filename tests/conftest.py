@@ -15,6 +15,7 @@ import httpx
 import psycopg
 import pytest
 from databases import PREFIX, RUN, drop_database, fresh_database, make_template
+from hypothesis import settings as property_settings
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 DATA_DIR = Path(tempfile.gettempdir()) / f"medley-test-{RUN}"
 OTHER_SERVER = os.environ.get("MEDLEY_TEST_SERVER_URL")
+
+# How long an example takes says more of what else the machine does than of the code.
+property_settings.register_profile("medley", deadline=None)
+property_settings.load_profile("medley")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
