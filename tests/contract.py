@@ -80,6 +80,8 @@ def shown(media: Mapping[str, Any]) -> Any:
     """The example of a body: its own, else that of its schema."""
     if "example" in media:
         return media["example"]
+    if media["schema"].get("$ref", "").endswith("/Problem"):
+        return DESCRIPTION["components"]["responses"]["422"]["content"][PROBLEM]["example"]
     return _example(resolved(media["schema"]))
 
 
