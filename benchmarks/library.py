@@ -18,6 +18,7 @@ SEED = 20_040_229
 SECONDS_OF_ALL = 3 * 365 * 86_400
 WORDS, FIRST_NAMES, LAST_NAMES = 30_000, 2_500, 20_000
 PEOPLE_A_TITLE = 3
+TAGS = 40
 LENGTHS = (0.15, 0.35, 0.28, 0.14, 0.08)
 """The shares of titles of one to five words."""
 WITH_ARTICLE = 0.25
@@ -110,7 +111,7 @@ def _common(rng: np.random.Generator, names: Sequence[str], count: int, *, expon
 
 
 def write_library(folder: Path, library: Library, size: Size) -> DataSet:
-    """The library as an archive in the layout of MovieLens, with some ratings; ``people.csv`` beside it has titles and names."""
+    """The library as an archive in the layout of MovieLens, with some ratings; ``people.csv`` beside it has names and tags."""
     rng = np.random.default_rng(SEED)
     folder.mkdir(parents=True)
     ids = np.arange(1, size.items + 1)
@@ -118,7 +119,12 @@ def write_library(folder: Path, library: Library, size: Size) -> DataSet:
     titles = [f"{title} ({year})" for title, year in zip(library.titles, years.tolist(), strict=True)]
     movies = pd.DataFrame({"movieId": ids, "title": titles, "genres": [GENRES[genre] for genre in genres.tolist()]})
     movies.to_csv(folder / "movies.csv", index=False)
-    named = {"item_id": ids, "title": library.titles, "people": ["|".join(each) for each in library.people]}
+    named = {
+        "item_id": ids,
+        "title": library.titles,
+        "people": ["|".join(each) for each in library.people],
+        "tags": [f"tag {tag}" for tag in rng.integers(0, TAGS, size.items).tolist()],
+    }
     pd.DataFrame(named).to_csv(folder / "people.csv", index=False)
     _ratings(rng, size).to_csv(folder / "ratings.csv", index=False)
     return DataSet(folder, f"generated, {size.items:,} titles, {len(set().union(*library.people)):,} people")

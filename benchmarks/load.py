@@ -22,16 +22,19 @@ ANSWER_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A method, a path as it goes over the wire, and a JSON body."""
+    """A method, a path as it goes over the wire, a JSON body, and the API key that goes with it, if any."""
 
     method: str
     path: str
     body: str = ""
+    key: str = ""
 
     def encoded(self) -> bytes:
         """The bytes on the wire."""
         body = self.body.encode()
         head = f"{self.method} {self.path} HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+        if self.key:
+            head += f"authorization: Bearer {self.key}\r\n"
         if body:
             head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
         return head.encode("ascii") + b"\r\n" + body

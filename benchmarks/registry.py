@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from benchmarks.engine import measure_engine
 from benchmarks.figures import Figure
 from benchmarks.large_catalogue import measure_large_catalogue
+from benchmarks.lists import measure_lists
 from benchmarks.memory import measure_memory
 from benchmarks.search import measure_search
 from benchmarks.serving import measure_serving
@@ -22,6 +23,7 @@ BENCHMARKS: Mapping[str, Callable[[Workspace], Sequence[Figure]]] = {
     "serve": measure_serving,
     "workers": measure_two_workers,
     "swap": measure_swap,
+    "lists": measure_lists,
     "search": measure_search,
     "batch": measure_batch,
     "tmdb": measure_tmdb,

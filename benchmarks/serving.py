@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from benchmarks.figures import RATIO, Figure, at_least, median_of, quantile
+from benchmarks.figures import RATIO, Bound, Figure, at_least, median_of, quantile
 from benchmarks.load import Answers, Request, put_load
 from benchmarks.processes import MeasurementFailed, Server, processor_seconds
 from benchmarks.workspace import Workspace
@@ -22,34 +22,46 @@ Requests = Callable[[int], Sequence[Request]]
 """The requests of a round, by its number."""
 
 
+HIGH_LIMIT = "1000000000/minute"
+LIMITED = {"MEDLEY_RATE_LIMIT_PER_ADDRESS": HIGH_LIMIT, "MEDLEY_RATE_LIMIT_PER_KEY": HIGH_LIMIT}
+
+
 def measure_serving(workspace: Workspace) -> list[Figure]:
     """GET recommendations and POST one rating through one worker; load, worker and Postgres share the processors.
 
     The ceiling is a bare route that returns the bytes of a real answer and looks at nothing of the request. Rounds of
-    ceiling and service alternate, so that what else the machine does weighs on both.
+    ceiling and service alternate, so that what else the machine does weighs on both. The bounds are those of a service as it
+    stands in production, with keys and rate limits; metrics and request ids are always there. Then the same without keys, to
+    show what they cost.
     """
     users, items = workspace.user_ids(), workspace.item_ids()
-    reads = recommendation_requests(users)
 
     def read_round(_: int) -> Sequence[Request]:
         return reads
 
     def write_round(number: int) -> Sequence[Request]:
-        return rating_requests(users, items, seed=SEED + number)
+        return rating_requests(users, items, seed=SEED + number, key=key)
 
+    with workspace.api_key() as key, workspace.service(options=LIMITED) as service:
+        reads = recommendation_requests(users, key=key)
+        figures = _against_ceiling(workspace, service, "GET recommendations", read_round, at_least(READ_RATIO))
+        figures += _against_ceiling(workspace, service, "POST rating", write_round, at_least(WRITE_RATIO))
+    key = ""
     with workspace.service() as service:
-        figures = _against_ceiling(workspace, service, "GET recommendations", read_round, READ_RATIO)
-        figures += _against_ceiling(workspace, service, "POST rating", write_round, WRITE_RATIO)
-    return figures
+        reads = recommendation_requests(users)
+        open_figures = _against_ceiling(workspace, service, "GET without keys and limits", read_round, None)
+        open_figures += _against_ceiling(workspace, service, "POST without keys and limits", write_round, None)
+    told = ("without keys", "worker's processor time")
+    return [*figures, *(figure for figure in open_figures if any(part in figure.name for part in told))]
 
 
-def recommendation_requests(users: Sequence[str]) -> list[Request]:
+def recommendation_requests(users: Sequence[str], *, key: str = "") -> list[Request]:
     """One for each user, in a random order."""
     shuffled = random.Random(SEED).sample(users, len(users))  # noqa: S311 - no secret
-    return [Request("GET", f"/v1/users/{quote(user, safe='')}/recommendations?limit=20") for user in shuffled]
+    return [Request("GET", f"/v1/users/{quote(user, safe='')}/recommendations?limit=20", key=key) for user in shuffled]
 
 
-def rating_requests(users: Sequence[str], items: Sequence[str], *, seed: int) -> list[Request]:
+def rating_requests(users: Sequence[str], items: Sequence[str], *, seed: int, key: str = "") -> list[Request]:
     """Ratings of random items by random users: nearly all new, some replacing what is stored."""
     rng = random.Random(seed)  # noqa: S311 - no secret
     return [
@@ -57,20 +69,21 @@ def rating_requests(users: Sequence[str], items: Sequence[str], *, seed: int) ->
             "POST",
             "/v1/ratings",
             json.dumps({"user_id": rng.choice(users), "item_id": rng.choice(items), "value": rng.randint(1, 5)}),
+            key,
         )
         for _ in range(WRITES_A_ROUND)
     ]
 
 
 def _against_ceiling(
-    workspace: Workspace, service: Server, name: str, requests_of: Requests, bound: float
+    workspace: Workspace, service: Server, name: str, requests_of: Requests, bound: Bound | None
 ) -> list[Figure]:
     rounds, seconds = (2, 1.0) if workspace.quick else (7, 3.0)
     example = requests_of(0)[0]
     bare: list[_Round] = []
     real: list[_Round] = []
     with workspace.bare_route(_answer_to(service, example)) as ceiling:
-        same = [Request(example.method, "/", example.body)]
+        same = [Request(example.method, "/", example.body, example.key)]
         put_load(service.port, requests_of(0), connections=CONNECTIONS, seconds=1.0)  # to warm up
         for number in range(1, rounds + 1):
             bare.append(_measure_round(workspace, ceiling, same, seconds))
@@ -79,7 +92,7 @@ def _against_ceiling(
     latencies = [microseconds / 1000 for each in real for microseconds in each.answers.microseconds]
     note = f"{rounds} x {seconds:g} s, {CONNECTIONS} connections"
     return [
-        median_of(name, ratios, RATIO, at_least(bound), note=note),
+        median_of(name, ratios, RATIO, bound, note=note),
         median_of("  service", [each.answers.a_second for each in real], "requests/s"),
         median_of("  bare route", [each.answers.a_second for each in bare], "requests/s"),
         *(Figure(f"  p{share}", quantile(latencies, share / 100), "ms") for share in (50, 95, 99)),
@@ -118,6 +131,8 @@ def _answer_to(service: Server, request: Request) -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
     try:
         headers = {"content-type": "application/json"} if request.body else {}
+        if request.key:
+            headers["authorization"] = f"Bearer {request.key}"
         connection.request(request.method, request.path, request.body or None, headers)
         response = connection.getresponse()
         body = response.read()

@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +20,7 @@ from app.config import Settings
 from app.db import driver_url, open_sync_engine
 from app.errors import ConfigurationError
 from app.postgres import database_url, server_home
+from app.services.api_keys import SCOPES, ensure_key, make_key
 from benchmarks.data import MOVIELENS_1M, DataSet, Size, generated_data, given_data
 from benchmarks.processes import MEDLEY, START_SECONDS, MeasurementFailed, Run, Server, run_command, run_server
 
@@ -101,11 +102,23 @@ class Workspace:
         ]
 
     @contextmanager
-    def service(self, workers: int = 1) -> Generator[Server]:
-        """``medley serve`` on what was trained, from when every worker serves it."""
+    def api_key(self) -> Generator[str]:
+        """A key for everything, without which nothing is answered until the block ends."""
+        key = make_key()
+        with psycopg.connect(driver_url(self.url), autocommit=True) as connection:
+            ensure_key(connection, key, "bench", SCOPES)
+            try:
+                yield key
+            finally:
+                connection.execute("DELETE FROM api_keys")
+
+    @contextmanager
+    def service(self, workers: int = 1, *, options: Mapping[str, str] | None = None) -> Generator[Server]:
+        """``medley serve`` on what was trained, from when every worker serves it, with these MEDLEY_ variables besides."""
         release = self.artifact.name
         command = [*MEDLEY, "serve", "--workers", str(workers)]
-        with run_server(command, self.environment, self.log("serve"), ready_path="/health/ready") as server:
+        environment = self.environment | dict(options or {})
+        with run_server(command, environment, self.log("serve"), ready_path="/health/ready") as server:
             deadline = time.monotonic() + START_SECONDS
             while server.serving(release) < workers:
                 if time.monotonic() > deadline:

@@ -9,6 +9,7 @@ from rapidfuzz.distance import OSA
 
 from benchmarks.data import Size, given_data
 from benchmarks.library import KINDS, make_library, misspelt, search_requests, write_library
+from benchmarks.lists import list_paths
 
 SIZE = Size(users=20, items=300, ratings=400)
 
@@ -38,3 +39,11 @@ def test_a_typo_is_one() -> None:
     rng = random.Random(2)  # noqa: S311 - no secret
     for _ in range(200):
         assert OSA.distance("the matrix reloaded", misspelt(rng, "the matrix reloaded", 1)) <= 1
+
+
+def test_lists_are_measured_with_filters_that_let_something_pass() -> None:
+    library = make_library(SIZE.items)
+    paths = list_paths(library)
+    assert next(iter(paths)) == "plain"
+    assert parse_qs(urlsplit(paths["person"]).query)["person"][0] in library.people[0]
+    assert len(set(paths.values())) == len(paths)

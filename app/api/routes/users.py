@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Response
 
 from app.api.access import requires
-from app.api.deps import SessionDep, SettingsDep
+from app.api.deps import ServicesDep, SessionDep
 from app.api.docs_examples import refused
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
@@ -53,15 +53,17 @@ async def erase_user(user_id: UserIdPath, session: SessionDep) -> None:
 async def get_neighbours(
     user_id: UserIdPath,
     session: SessionDep,
-    settings: SettingsDep,
+    services: ServicesDep,
     response: Response,
     limit: Annotated[Limit, Query()] = 20,
 ) -> NeighbourList:
     """Users who have rated the same rare items alike: the rarer an item, the more it counts. For your backend, not for apps: it
     names other people. Empty for a user without ratings, and for an unknown one."""
     response.headers["Cache-Control"] = "no-store"
+    settings, serving = services.settings, services.live.serving
     scale = settings.rating_max - settings.rating_min
-    found = await list_neighbours(session, user_id, limit=limit, scale=scale)
+    catalogue = serving.catalogue if serving is not None else None
+    found = await list_neighbours(session, user_id, limit=limit, scale=scale, catalogue=catalogue)
     return NeighbourList(neighbours=[NeighbourOut.model_validate(each) for each in found])
 
 
