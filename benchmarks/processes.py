@@ -38,10 +38,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that answers on 127.0.0.1."""
+    """A server that answers on 127.0.0.1, to those who have the key if there is one."""
 
     port: int
     pid: int
+    key: str = ""
 
     @property
     def workers(self) -> list[int]:
@@ -50,7 +51,7 @@ class Server:
 
     def serving(self, release: str) -> int:
         """How many workers serve a release, as they say themselves; 0 where nobody answers."""
-        text = _get(self.port, "/metrics") or ""
+        text = _get(self.port, "/metrics", self.key) or ""
         found = re.search(rf'^medley_release_workers\{{release="{re.escape(release)}"\}} (\S+)$', text, re.MULTILINE)
         return int(float(found.group(1))) if found else 0
 
@@ -200,11 +201,11 @@ def _bytes_in(line: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def _get(port: int, path: str) -> str | None:
+def _get(port: int, path: str, key: str = "") -> str | None:
     """The body of an answer with 200; None for any other, and where nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {key}"} if key else {})
         response = connection.getresponse()
         body = response.read().decode(errors="replace")
     except (OSError, http.client.HTTPException):

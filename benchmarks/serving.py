@@ -42,7 +42,7 @@ def measure_serving(workspace: Workspace) -> list[Figure]:
     def write_round(number: int) -> Sequence[Request]:
         return rating_requests(users, items, seed=SEED + number, key=key)
 
-    with workspace.api_key() as key, workspace.service(options=LIMITED) as service:
+    with workspace.api_key() as key, workspace.service(options=LIMITED, key=key) as service:
         reads = recommendation_requests(users, key=key)
         figures = _against_ceiling(workspace, service, "GET recommendations", read_round, at_least(READ_RATIO))
         figures += _against_ceiling(workspace, service, "POST rating", write_round, at_least(WRITE_RATIO))

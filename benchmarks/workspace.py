@@ -113,12 +113,17 @@ class Workspace:
                 connection.execute("DELETE FROM api_keys")
 
     @contextmanager
-    def service(self, workers: int = 1, *, options: Mapping[str, str] | None = None) -> Generator[Server]:
-        """``medley serve`` on what was trained, from when every worker serves it, with these MEDLEY_ variables besides."""
+    def service(
+        self, workers: int = 1, *, options: Mapping[str, str] | None = None, key: str = ""
+    ) -> Generator[Server]:
+        """``medley serve`` on what was trained, from when every worker serves it, with these MEDLEY_ variables besides.
+
+        ``key`` is what it asks for, if anything."""
         release = self.artifact.name
         command = [*MEDLEY, "serve", "--workers", str(workers)]
         environment = self.environment | dict(options or {})
-        with run_server(command, environment, self.log("serve"), ready_path="/health/ready") as server:
+        with run_server(command, environment, self.log("serve"), ready_path="/health/ready") as started:
+            server = replace(started, key=key)
             deadline = time.monotonic() + START_SECONDS
             while server.serving(release) < workers:
                 if time.monotonic() > deadline:
