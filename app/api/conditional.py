@@ -1,6 +1,7 @@
 """Conditional reads: an ETag, and 304 for a client that has the answer already.
 
-Put ``@with_etag()`` below the router's decorator of a GET whose answer is the same for everybody. The tag is weak: it is made of
+Put ``@with_etag()`` below the router's decorator of a GET whose answer is the same for everybody, or says itself that it is not:
+that of one person says no-store. The tag is weak: it is made of
 what the answer says, whatever its compression, without the fields that differ each time and mean nothing to a reader.
 """
 
@@ -15,6 +16,8 @@ from starlette.responses import Response
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 CACHE_CONTROL = "private, no-cache"
 """Kept by the client alone, and asked for again each time: whoever calls has shown a key."""
+NO_STORE = "no-store"
+"""What is for one person alone: nobody may keep it, and it has no tag."""
 EACH_TIME = ("recommendation_id", "generated_at", "as_of", "next_cursor")
 """What differs from one answer to the next though the list is the same."""
 _DIGEST_BYTES = 12
@@ -30,8 +33,9 @@ class ETag:
         self._ignored = re.compile(rb'(?<!\\)"(?:' + fields + rb')":"[^"]*"') if ignored else None
 
     def apply(self, request: Request, response: Response) -> Response:
-        """The same answer with its tag, or 304 without a body where the client names that tag."""
-        if response.status_code != 200:
+        """The same answer with its tag, or 304 without a body where the client names that tag. An answer that is for one person
+        is left as it is."""
+        if response.status_code != 200 or response.headers.get("cache-control") == NO_STORE:
             return response
         body = bytes(response.body)
         said = self._ignored.sub(b"", body) if self._ignored else body

@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 from fastapi import Response
 
+from app.api.conditional import NO_STORE
 from app.api.deps import Services
 from app.api.schemas.lists import render_list
 from app.engine.arrays import RowArray
@@ -35,7 +36,7 @@ class ListCall:
         """The page as it is sent. Every page of a list carries the id of the list."""
         made, cursor = self.seal(page, listed.release, listed.rank + len(listed.items), listed.following)
         # A list of one person may not be kept by anybody; the others say themselves how they may be.
-        headers = {"Cache-Control": "no-store"} if self.kind in {"recommendations", "history"} else None
+        headers = {"Cache-Control": NO_STORE} if self.kind in {"recommendations", "history"} else None
         return Response(render_list(listed, made, self.now, cursor), headers=headers, media_type="application/json")
 
     def seal(self, page: Page | None, release: str | None, rank: int, following: RowArray) -> tuple[str, str | None]:

@@ -51,7 +51,12 @@ async def get_trending(
     services: ServicesDep,
     now: NowDep,
     request: ListQuery,
-    period: Annotated[TrendingPeriod, Query(description="Compared with the week, month or year before it.")] = "week",
+    period: Annotated[
+        TrendingPeriod,
+        Query(
+            description="Compared with the week, month or year before it: nothing longer is known to compare a year with."
+        ),
+    ] = "week",
 ) -> Response:
     """What is taken more often of late than the longer run lets expect, the most surprising first. The period ends with the
     newest feedback of the release. Before the first release, what is popular."""

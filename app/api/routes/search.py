@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
+from app.api.conditional import EACH_TIME, NO_STORE, with_etag
 from app.api.deps import NowDep, Services, ServicesDep
 from app.api.list_pages import ListCall
 from app.api.routing import Router
@@ -28,6 +29,7 @@ router = Router(prefix="/v1", tags=["Search"])
 
 
 @router.get("/search", operation_id="search_items", summary="Search titles and people", response_model=SearchResults)
+@with_etag(*EACH_TIME)
 async def get_search(
     services: ServicesDep,
     now: NowDep,
@@ -51,7 +53,8 @@ async def get_search(
     hits = await search_items(services.database.sessions, services.live, request, searcher, now=now)
     recommendation_id, next_cursor = call.seal(page, hits.release, hits.rank + len(hits.items), hits.following)
     body = render_hits(hits, next_cursor, recommendation_id, now)
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": NO_STORE} if user_id is not None else None
+    return Response(body, media_type="application/json", headers=headers)
 
 
 async def _somebody(services: Services, user_id: str, now: datetime) -> tuple[Searcher, Stated]:
