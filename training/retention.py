@@ -1,5 +1,5 @@
-"""Deletes events that are older than they are to be kept, and exposures that nothing can be added to more: a few at a time, so
-that no writer waits for long."""
+"""Deletes events that are older than they are to be kept, exposures that nothing can be added to more, and ids of users that have
+run out: a few at a time, so that no writer waits for long."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -31,6 +31,13 @@ _DELETE_EXPOSED_ITEMS = text(
 DELETE FROM exposed_items WHERE (day, origin_key, item_key) IN (
     SELECT day, origin_key, item_key FROM exposed_items
     WHERE day < CAST(:before AS date) ORDER BY day LIMIT :rows FOR UPDATE SKIP LOCKED
+)
+"""
+)
+_DELETE_ALIASES = text(
+    """
+DELETE FROM user_aliases WHERE id IN (
+    SELECT id FROM user_aliases WHERE expires_at < :before ORDER BY expires_at LIMIT :rows FOR UPDATE SKIP LOCKED
 )
 """
 )
@@ -69,6 +76,13 @@ def delete_old_exposures(
     deleted = _delete_some(engine, _DELETE_EXPOSURES, before, rows, stopped)
     _delete_some(engine, _DELETE_EXPOSED_ITEMS, before, rows, stopped)
     return deleted
+
+
+def delete_old_aliases(
+    engine: Engine, *, now: datetime, rows: int = ROWS_A_TRANSACTION, stopped: Callable[[], bool] = _never
+) -> int:
+    """Delete the ids of merged users that stand for nobody any more, in the same way."""
+    return _delete_some(engine, _DELETE_ALIASES, now, rows, stopped)
 
 
 def _delete_some(

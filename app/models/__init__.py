@@ -7,7 +7,7 @@ from app.models.feedback import Event, Rating
 from app.models.item import Item
 from app.models.release import Release, TrainingRun
 from app.models.search import SearchPerson, SearchTitle
-from app.models.user import User
+from app.models.user import User, UserAlias
 from app.models.wishes import UserWishes
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "SearchTitle",
     "TrainingRun",
     "User",
+    "UserAlias",
     "UserId",
     "UserKey",
     "UserWishes",

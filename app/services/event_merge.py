@@ -63,7 +63,8 @@ SELECT place - 1 FROM offered WHERE event_id NOT IN (SELECT event_id FROM insert
 # What a row says (staged) is what is stored (stored, with the ids of its user and item).
 SAME_EVENT: LiteralString = """(
     stored.item_id = staged.item_id AND stored.kind = staged.kind
-    AND stored.user_id IS NOT DISTINCT FROM staged.user_id
+    AND (stored.user_id IS NOT DISTINCT FROM staged.user_id
+        OR stored.user_key = (SELECT user_key FROM user_aliases WHERE id = staged.user_id AND expires_at > now()))
     AND stored.session_id IS NOT DISTINCT FROM staged.session_id
     AND stored.value IS NOT DISTINCT FROM staged.value
     AND stored.recommendation_id IS NOT DISTINCT FROM staged.recommendation_id

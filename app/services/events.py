@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
-from sqlalchemy import Row, delete, select, text
+from sqlalchemy import Row, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.config import Settings
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.event_kinds import EventKind
-from app.models import Event, User
+from app.models import Event
 from app.services.attribution import Attribution
 from app.services.event_merge import SAME_EVENT, EventRow, Outcome, merge_steps
 from app.services.event_rules import EventRules
@@ -24,6 +24,7 @@ from app.services.exposure_merge import expose_steps
 from app.services.limits import EARLIEST
 from app.services.merge_steps import run_merge
 from app.services.ratings import unknown_item
+from app.services.user_ids import user_key_of
 
 LARGEST_VALUE = 1e12
 _ATTEMPTS = 5
@@ -105,9 +106,16 @@ item AS (
     WHERE id = CAST(:item_id AS text) AND deleted_at IS NULL AND NOT EXISTS (SELECT FROM stored)
 ),
 known_user AS (SELECT key FROM users WHERE id = CAST(:user_id AS text) FOR KEY SHARE),
+aliased_user AS (
+    SELECT key FROM users
+    WHERE NOT EXISTS (SELECT FROM known_user)
+        AND key = (SELECT user_key FROM user_aliases WHERE id = CAST(:user_id AS text) AND expires_at > now())
+    FOR KEY SHARE
+),
+stored_user AS (TABLE known_user UNION ALL TABLE aliased_user),
 new_user AS (
     INSERT INTO users (id)
-    SELECT user_id FROM staged, item WHERE user_id IS NOT NULL AND NOT EXISTS (SELECT FROM known_user)
+    SELECT user_id FROM staged, item WHERE user_id IS NOT NULL AND NOT EXISTS (SELECT FROM stored_user)
     ON CONFLICT DO NOTHING RETURNING key
 ),
 written AS (
@@ -116,7 +124,7 @@ written AS (
     SELECT event_id, the_user.key, item.key, kind, value, session_id, recommendation_id, position,
         coalesce(occurred_at, CAST(:now AS timestamptz))
     FROM staged, item, (
-        TABLE known_user UNION ALL TABLE new_user UNION ALL SELECT NULL FROM staged WHERE user_id IS NULL
+        TABLE stored_user UNION ALL TABLE new_user UNION ALL SELECT NULL FROM staged WHERE user_id IS NULL
     ) AS the_user
     ON CONFLICT (event_id) DO NOTHING
     RETURNING occurred_at
@@ -189,7 +197,7 @@ async def delete_event(session: AsyncSession, event_id: str, *, user_id: str | N
     """Undo one event; NotFound where there is none of this id, or, with ``user_id``, none of this user."""
     named = delete(Event).where(Event.event_id == event_id)
     if user_id is not None:
-        named = named.where(Event.user_key.in_(select(User.key).where(User.id == user_id)))
+        named = named.where(Event.user_key == user_key_of(user_id))
     deleted = await session.execute(named.returning(Event.key))
     if deleted.first() is None:
         raise NotFound("There is no such event.", code="event_not_found")

@@ -79,7 +79,11 @@ resolved AS MATERIALIZED (
     FROM offered
     JOIN (TABLE known UNION ALL TABLE made) AS origin USING (release, variant)
     CROSS JOIN LATERAL (SELECT key FROM items WHERE id = offered.item_id LIMIT 1) AS item
-    LEFT JOIN LATERAL (SELECT key FROM users WHERE id = offered.user_id LIMIT 1) AS the_user ON true
+    LEFT JOIN LATERAL (
+        SELECT key FROM users WHERE id = offered.user_id
+        UNION ALL SELECT user_key FROM user_aliases WHERE id = offered.user_id AND expires_at > now()
+        LIMIT 1
+    ) AS the_user ON true
 ),
 entered AS (
     INSERT INTO exposures (viewer, item_key, nonce, made_at, origin_key, list)
@@ -142,7 +146,11 @@ FROM unnest(
     %(user_ids)b::text[], %(sessions)s::bigint[], %(item_ids)b::text[], %(times)s::timestamptz[]
 ) AS good (user_id, session, item_id, at)
 CROSS JOIN LATERAL (SELECT key FROM items WHERE id = good.item_id LIMIT 1) AS item
-LEFT JOIN LATERAL (SELECT key FROM users WHERE id = good.user_id LIMIT 1) AS the_user ON true
+LEFT JOIN LATERAL (
+    SELECT key FROM users WHERE id = good.user_id
+    UNION ALL SELECT user_key FROM user_aliases WHERE id = good.user_id AND expires_at > now()
+    LIMIT 1
+) AS the_user ON true
 CROSS JOIN LATERAL (
     SELECT viewer, item_key, nonce FROM exposures
     WHERE viewer IN (the_user.key, good.session) AND item_key = item.key AND shown

@@ -15,7 +15,7 @@ EVENTS_READ = 2_000
 # One bytea instead of one array a column: NumPy reads it without a Python object for each entry. The events' index holds no
 # impressions, so naming them in the condition is what lets it be used; both scans of it read the index alone. Times are sent
 # as Postgres keeps them, in microseconds: extract() goes through numeric and would cost more than all the rest. What users have
-# stated is one row, which most of them have not: a probe of one index.
+# stated is one row, which most of them have not: a probe of one index. Aliases are looked for only where there is no such user.
 _STATEMENT = sql.SQL("""
 SELECT
 (
@@ -42,7 +42,13 @@ SELECT
 ),
 (SELECT jsonb_build_array(preferences, suppressions)::text FROM user_wishes WHERE user_key = users.key),
 CASE WHEN attributes <> '{{}}' THEN attributes::text END
-FROM users WHERE id = $1
+FROM (
+    SELECT key, attributes FROM users WHERE id = $1
+    UNION ALL
+    SELECT named.key, named.attributes FROM user_aliases AS alias JOIN users AS named ON named.key = alias.user_key
+    WHERE alias.id = $1 AND alias.expires_at > now()
+    LIMIT 1
+) AS users
 """)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.models import User, UserWishes
+from app.models import User, UserAlias, UserWishes
 from app.models.item import TransactionId
 
 NOTE = "nobody-has-limits"
@@ -64,12 +64,17 @@ class LimitedUsers:
 
     async def refresh(self) -> None:
         """Read whose limits were written by transactions that had not ended at the last look, as changes of the catalogue are."""
+        aliased = select(UserAlias.id, UserWishes.limited).join(UserAlias, UserAlias.user_key == UserWishes.user_key)
         written = select(User.id, UserWishes.limited).join(User, User.key == UserWishes.user_key)
         async with self._sessions() as session:
             bound = select(func.pg_snapshot_xmin(func.pg_current_snapshot()).cast(TransactionId))
             seen_until = str((await session.execute(bound)).scalar_one())
             since = literal(self._seen_until, TransactionId)
-            rows = (await session.execute(written.where(UserWishes.changed_in >= since))).all()
+            rows = [
+                row
+                for query in (written, aliased)
+                for row in (await session.execute(query.where(UserWishes.changed_in >= since))).all()
+            ]
         first = self._hashes is None or self._seen_until == "0"
         hashes = set[int]() if self._hashes is None else self._hashes
         for user_id, limited in rows:

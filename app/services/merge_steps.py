@@ -43,6 +43,13 @@ ON CONFLICT DO NOTHING
 RETURNING key
 """
 
+_FIND_ALIASES: LiteralString = """
+SELECT named.id, stored.id
+FROM unnest(%(ids)b::text[]) AS named (id)
+CROSS JOIN LATERAL (SELECT user_key FROM user_aliases WHERE id = named.id AND expires_at > now() LIMIT 1) AS alias
+JOIN users AS stored ON stored.key = alias.user_key
+"""
+
 # All that are missing are created before any is locked: whoever holds locks then waits for nobody's new users.
 _CREATE_USERS: LiteralString = """
 INSERT INTO users (id)
@@ -137,11 +144,14 @@ def lock_or_create_users(ids: Collection[str]) -> Steps[tuple[dict[str, int], se
     if len(ids) > 1:
         yield _MARK, {}
     for _ in range(_ATTEMPTS):
-        created: dict[str, int] = dict((yield _CREATE_USERS, {"ids": list(ids)}))
-        known = [each for each in ids if each not in created]
+        aliases: dict[str, str] = dict((yield _FIND_ALIASES, {"ids": list(ids)}))
+        named = {aliases.get(each, each) for each in ids}
+        created: dict[str, int] = dict((yield _CREATE_USERS, {"ids": list(named)}))
+        known = [each for each in named if each not in created]
         locked: dict[str, int] = dict((yield _LOCK_USERS, {"ids": known})) if known else {}
-        if len(created) + len(locked) == len(ids):
-            return created | locked, set(created.values())
+        if len(created) + len(locked) == len(named):
+            found = created | locked
+            return {each: found[aliases.get(each, each)] for each in ids}, set(created.values())
         if len(ids) > 1:
             yield _LET_GO, {}
     raise Conflict("Users of this batch keep being created and erased by others; send it again.", code="write_conflict")

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.engine.arrays import DoubleArray, RowArray
 from app.models import Item, Rating, User
 from app.services.catalogue import Catalogue
+from app.services.user_ids import user_key_of
 
 RATINGS_READ = 300
 """How many of the user's newest ratings are looked at."""
@@ -74,7 +75,7 @@ async def list_neighbours(
 ) -> list[Neighbour]:
     """The users most like this one, best first; none for a user without ratings, or an unknown one. ``scale`` is the length of
     the rating scale. How rare an item is the ``catalogue`` knows from the release; what it does not know is counted."""
-    user_key = (await session.execute(select(User.key).where(User.id == user_id))).scalar_one_or_none()
+    user_key = (await session.execute(select(user_key_of(user_id)))).scalar_one()
     own = None if user_key is None else await _read_own(session, user_key, catalogue)
     if own is None or len(own.keys) == 0:
         return []

@@ -16,6 +16,9 @@ from app.services.tastes import TasteScores, fading, taste_scores
 
 Fallback = Literal["popularity", "preferences"]
 
+FEW_ENTRIES = 5
+"""From so many ratings and events on, what users do tells all that their attributes could."""
+
 
 def allowed_rows(
     catalogue: Catalogue, user: KnownUser, filters: Filters, now: datetime, *, include_seen: bool = False
@@ -32,7 +35,7 @@ def allowed_rows(
 @dataclass(frozen=True, slots=True)
 class PersonalScores:
     """All rows scored for one user; ``tastes`` are what stated categories and people have added to it, and ``groups`` those whose
-    popularity stood in for a history, if any."""
+    popularity counts, if any."""
 
     scores: Scores
     tastes: TasteScores | None = None
@@ -63,11 +66,11 @@ def score_for(
     serving: Serving, user: KnownUser, *, signals: Collection[SignalName] | None = None, popularity: float = 0.0
 ) -> PersonalScores:
     """Score every row for a user: by the history, and by the categories and people they have stated to like, the less the longer
-    the history is. Who has no history takes what is popular, with those of the same groups if there are any, whatever the
-    ``signals``."""
+    the history is. Who has no history takes what is popular, whatever the ``signals``. For who has little, popular is what
+    their groups take."""
     asked = signals if len(user.history) else None
     scores = serving.engine.score(user.history, signals=asked, popularity=popularity)
-    groups = None if user.history_size else own_groups(serving.groups, user.stated.attributes)
+    groups = own_groups(serving.groups, user.stated.attributes) if user.history_size < FEW_ENTRIES else None
     if groups is not None:
         scores.lift(groups.lift)
     preferences = user.stated.preferences

@@ -20,10 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.config import Settings
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
-from app.models import Item, Rating, User
+from app.models import Item, Rating
 from app.services.limits import EARLIEST
 from app.services.merge_steps import run_merge
 from app.services.rating_merge import OUTCOME, Outcome, RatingRow, merge_steps
+from app.services.user_ids import user_key_of
 
 _ATTEMPTS = 5
 
@@ -82,14 +83,21 @@ WITH item AS (SELECT key FROM items WHERE id = %(item_id)s::text AND deleted_at 
 known_user AS (
     SELECT key FROM users WHERE id = %(user_id)s::text AND EXISTS (SELECT FROM item) FOR NO KEY UPDATE
 ),
+aliased_user AS (
+    SELECT key FROM users
+    WHERE EXISTS (SELECT FROM item) AND NOT EXISTS (SELECT FROM known_user)
+        AND key = (SELECT user_key FROM user_aliases WHERE id = %(user_id)s::text AND expires_at > now())
+    FOR NO KEY UPDATE
+),
+stored_user AS (TABLE known_user UNION ALL TABLE aliased_user),
 new_user AS (
     INSERT INTO users (id)
-    SELECT %(user_id)s::text FROM item WHERE NOT EXISTS (SELECT FROM known_user)
+    SELECT %(user_id)s::text FROM item WHERE NOT EXISTS (SELECT FROM stored_user)
     ON CONFLICT DO NOTHING RETURNING key
 ),
 stored AS MATERIALIZED (
     SELECT value AS stored_value, rated_at AS stored_at FROM ratings
-    WHERE user_key = (SELECT key FROM known_user) AND item_key = (SELECT key FROM item)
+    WHERE user_key = (SELECT key FROM stored_user) AND item_key = (SELECT key FROM item)
     FOR UPDATE
 ),
 offered AS (
@@ -100,7 +108,7 @@ decided AS MATERIALIZED (SELECT *, {OUTCOME} AS outcome FROM offered LEFT JOIN s
 written AS (
     INSERT INTO ratings AS rating (user_key, item_key, value, rated_at)
     SELECT the_user.key, item.key, value, greatest(rated_at, stored_at)
-    FROM decided, item, (TABLE known_user UNION ALL TABLE new_user) AS the_user
+    FROM decided, item, (TABLE stored_user UNION ALL TABLE new_user) AS the_user
     WHERE outcome IN ('created', 'updated')
     ON CONFLICT (user_key, item_key) DO UPDATE SET value = excluded.value, rated_at = excluded.rated_at
     WHERE EXISTS (SELECT FROM stored)
@@ -116,15 +124,22 @@ WITH item AS (SELECT key FROM items WHERE id = %(item_id)s::text),
 known_user AS (
     SELECT key FROM users WHERE id = %(user_id)s::text AND EXISTS (SELECT FROM item) FOR NO KEY UPDATE
 ),
+aliased_user AS (
+    SELECT key FROM users
+    WHERE EXISTS (SELECT FROM item) AND NOT EXISTS (SELECT FROM known_user)
+        AND key = (SELECT user_key FROM user_aliases WHERE id = %(user_id)s::text AND expires_at > now())
+    FOR NO KEY UPDATE
+),
+stored_user AS (TABLE known_user UNION ALL TABLE aliased_user),
 new_user AS (
     INSERT INTO users (id)
-    SELECT %(user_id)s::text FROM item WHERE NOT EXISTS (SELECT FROM known_user)
+    SELECT %(user_id)s::text FROM item WHERE NOT EXISTS (SELECT FROM stored_user)
     ON CONFLICT DO NOTHING RETURNING key
 ),
 written AS (
     INSERT INTO ratings AS rating (user_key, item_key, value, rated_at)
     SELECT the_user.key, item.key, NULL, %(now)s::timestamptz
-    FROM item, (TABLE known_user UNION ALL TABLE new_user) AS the_user
+    FROM item, (TABLE stored_user UNION ALL TABLE new_user) AS the_user
     ON CONFLICT (user_key, item_key) DO UPDATE
     SET value = NULL, rated_at = greatest(rating.rated_at, excluded.rated_at)
     RETURNING 1
@@ -206,8 +221,8 @@ async def put_ratings(
 
 async def get_rating(session: AsyncSession, *, user_id: str, item_id: str) -> StoredRating:
     """One rating; NotFound where there is none, or where it was deleted."""
-    found = select(Rating.value, Rating.rated_at).join(User, User.key == Rating.user_key)
-    found = found.join(Item, Item.key == Rating.item_key).where(User.id == user_id, Item.id == item_id)
+    found = select(Rating.value, Rating.rated_at).join(Item, Item.key == Rating.item_key)
+    found = found.where(Rating.user_key == user_key_of(user_id), Item.id == item_id)
     row = (await session.execute(found.where(Rating.value.is_not(None)))).first()
     if row is None:
         raise NotFound("This user has no rating of this item.", code="rating_not_found")
@@ -225,9 +240,7 @@ async def list_ratings(
     query = (
         select(Item.id, Rating.value, Rating.rated_at)
         .join(Item, Item.key == Rating.item_key)
-        .where(
-            Rating.user_key == select(User.key).where(User.id == user_id).scalar_subquery(), Rating.value.is_not(None)
-        )
+        .where(Rating.user_key == user_key_of(user_id), Rating.value.is_not(None))
         .order_by(Rating.rated_at.desc(), Rating.item_key.desc())
         .limit(limit + 1)
     )

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import FieldError, InvalidInput, NotFound
 from app.models import Event, Item, Rating, User, UserWishes
 from app.services.limits import refuse_user_attributes
+from app.services.user_ids import user_key_of
 from app.services.wishes import lock_or_create_user
 
 MOST_FAVOURITES = 5
@@ -47,7 +48,7 @@ async def get_user(session: AsyncSession, user_id: str) -> UserSummary:
     wishes = select(User, UserWishes.updated_at, UserWishes.limited).outerjoin(
         UserWishes, UserWishes.user_key == User.key
     )
-    found = (await session.execute(wishes.where(User.id == user_id))).one_or_none()
+    found = (await session.execute(wishes.where(User.key == user_key_of(user_id)))).one_or_none()
     if found is None:
         raise NotFound("There is no such user.", code="unknown_user")
     user: User = found[0]
@@ -99,7 +100,9 @@ async def patch_attributes(
 async def erase_user(session: AsyncSession, user_id: str) -> None:
     """Delete a user with all that is held on them: ratings, events, preferences, suppressions, attributes. Nothing happens for
     an unknown user. What a release has learned from them goes with the next training."""
-    await session.execute(delete(User).where(User.id == user_id).execution_options(synchronize_session=False))
+    await session.execute(
+        delete(User).where(User.key == user_key_of(user_id)).execution_options(synchronize_session=False)
+    )
 
 
 @dataclass(frozen=True, slots=True)

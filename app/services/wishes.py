@@ -14,6 +14,7 @@ from app.models import Item, User, UserWishes
 from app.services.merge_steps import find_items, lock_or_create_users, run_merge
 from app.services.ratings import unknown_item
 from app.services.stated import Preferences
+from app.services.user_ids import user_key_of
 
 MOST_SUPPRESSIONS = 1_000
 """How many items and categories together one user may suppress at a time."""
@@ -62,8 +63,8 @@ async def put_preferences(
 
 async def get_preferences(session: AsyncSession, user_id: str) -> StoredPreferences:
     """What a user has stated; nothing for an unknown user."""
-    wishes = select(UserWishes.preferences, UserWishes.updated_at).join(User, User.key == UserWishes.user_key)
-    found = (await session.execute(wishes.where(User.id == user_id))).one_or_none()
+    wishes = select(UserWishes.preferences, UserWishes.updated_at)
+    found = (await session.execute(wishes.where(UserWishes.user_key == user_key_of(user_id)))).one_or_none()
     if found is None:
         return StoredPreferences(Preferences(), None)
     return StoredPreferences(Preferences.of(found.preferences), found.updated_at)
@@ -112,7 +113,7 @@ async def delete_suppression(session: AsyncSession, user_id: str, subject: Subje
 
 async def list_suppressions(session: AsyncSession, user_id: str, *, now: datetime) -> list[Suppression]:
     """What a user suppresses now: items by id, then categories by name; nothing for an unknown user."""
-    wishes = select(UserWishes.suppressions).join(User, User.key == UserWishes.user_key).where(User.id == user_id)
+    wishes = select(UserWishes.suppressions).where(UserWishes.user_key == user_key_of(user_id))
     stored = _alive((await session.execute(wishes)).scalar_one_or_none() or {}, now)
     keys = [int(name[1:]) for name in stored if name[0] == "i"]
     found = select(Item.key, Item.id).where(Item.key == func.any(literal(keys, ARRAY(BigInteger))))
@@ -132,7 +133,7 @@ async def lock_or_create_user(session: AsyncSession, user_id: str) -> tuple[int,
 
 async def lock_user(session: AsyncSession, user_id: str) -> int | None:
     """The key of a user, locked like that; None for an unknown one."""
-    found = select(User.key).where(User.id == user_id).with_for_update(key_share=True)
+    found = select(User.key).where(User.key == user_key_of(user_id)).with_for_update(key_share=True)
     return (await session.execute(found)).scalar_one_or_none()
 
 

@@ -80,8 +80,18 @@ async def test_groups_and_stated_tastes_count_together(reading_service: Service)
 
 async def test_what_users_do_tells_more_than_their_groups(reading_service: Service) -> None:
     for user in ("rates in a club", "rates"):
-        await reading_service.like(user, "Comedy", range(2))
+        await reading_service.like(user, "Comedy", range(4))
     await describe(reading_service, "rates in a club", club="Western")
+    one, other = (
+        await reading_service.recommend("rates in a club", explain="true"),
+        await reading_service.recommend("rates"),
+    )
+    assert one["fallback"] is None
+    assert adds_up(one)
+    assert share_of(one, "Western") >= share_of(other, "Western")
+    assert one["items"][-1]["score"] != other["items"][-1]["score"]
+    for user in ("rates in a club", "rates"):
+        await reading_service.like(user, "Comedy", range(4, 5))
     assert (await reading_service.recommend("rates in a club"))["items"] == (await reading_service.recommend("rates"))[
         "items"
     ]

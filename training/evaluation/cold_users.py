@@ -1,4 +1,4 @@
-"""Protocol ``cold-users``: what do users like of whom nothing is known but their attributes?
+"""Protocol ``cold-users``: what do users like of whom little is known but their attributes?
 
 A fifth of the users is absent from everything that is fitted, another fifth teaches the weights. Each test user is asked about
 twice: without a history, when all that they liked is to be found, and with the oldest one to four ratings of theirs.
@@ -25,15 +25,14 @@ from training.split import hold_out_newest
 
 PROTOCOL = "cold-users"
 WITHOUT_GROUPS = "without groups"
-WITH_GROUPS = "with groups"
 SHARE = 0.2
 MOST_KNOWN = 4
 FEWEST_LIKES = 5
 
 
 def evaluate_cold_users(setting: Setting) -> list[Figure]:
-    """Every figure of the protocol. ``blend`` is what the service gives; ``without groups`` and ``with groups`` leave the
-    popularity by group out and put it in whatever the history. Raises InvalidInput where no attributes of users are known."""
+    """Every figure of the protocol. ``blend`` is what the service gives, ``without groups`` the same without the popularity by
+    group. Raises InvalidInput where no attributes of users are known."""
     feedback, groups = setting.snapshot.feedback, setting.snapshot.groups
     rng = np.random.default_rng(setting.seed)
     users = rng.permutation(feedback.n_users)
@@ -76,7 +75,7 @@ def _trials(
 
 @dataclass(frozen=True, slots=True)
 class ColdRankers:
-    """The engine as it serves, and the same without and with the popularity of the user's groups."""
+    """The engine as it serves users of a short history, and the same without the popularity of their groups."""
 
     engine: Engine
     popularity: GroupPopularity
@@ -89,5 +88,4 @@ class ColdRankers:
         places = self.popularity.places([self.groups.names[group] for group in self.groups.of_user(trial.user)])
         if places:
             lifted.lift(self.popularity.lift(places))
-        served = plain if len(trial.history) else lifted
-        return {BLEND: served.total, WITHOUT_GROUPS: plain.total, WITH_GROUPS: lifted.total}
+        return {BLEND: lifted.total, WITHOUT_GROUPS: plain.total}

@@ -5,18 +5,29 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Response
 
 from app.api.access import requires
-from app.api.deps import ServicesDep, SessionDep
+from app.api.deps import NowDep, ServicesDep, SessionDep
 from app.api.docs_examples import refused
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.query import Limit
-from app.api.schemas.users import NeighbourList, NeighbourOut, UserIn, UserOut, UserPatch, WrittenUser
+from app.api.schemas.users import (
+    MergedUser,
+    MergeIn,
+    NeighbourList,
+    NeighbourOut,
+    UserIn,
+    UserOut,
+    UserPatch,
+    WrittenUser,
+)
 from app.services import users
 from app.services.neighbours import list_neighbours
+from app.services.user_merge import merge_users as merge
 
 router = Router(prefix="/v1", tags=["Users"])
 UserIdPath = Annotated[ExternalId, Path(examples=["42"])]
 _NOT_FOUND = refused(404, "unknown_user", "There is no such user.")
+_MERGED = refused(409, "already_merged", "The former id was merged into another user.")
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenUser, "description": "The user is new."}}
 
 
@@ -46,6 +57,31 @@ async def erase_user(user_id: UserIdPath, session: SessionDep) -> None:
     """Erase everything held on the user: ratings, events, preferences, suppressions, attributes. Nothing happens for an unknown
     user. What the release has learned from them goes with the next training; no release says who taught it."""
     await users.erase_user(session, user_id)
+
+
+@router.post(
+    "/users/{user_id}:merge",
+    operation_id="merge_users",
+    summary="Take over the history of a visitor",
+    responses=_MERGED,
+)
+@requires("write")
+async def merge_users(
+    user_id: UserIdPath, body: MergeIn, session: SessionDep, now: NowDep, response: Response
+) -> MergedUser:
+    """An anonymous visitor has logged in: ratings (of one item the newest), events, exposures and suppressions go to the user,
+    and so do preferences and attributes that the user has not stated. For 90 days whoever names the former id means this user,
+    in every call. For your backend, with a server key. Once more changes nothing; merges of merged users go along."""
+    response.headers["Cache-Control"] = "no-store"
+    done = await merge(session, user_id, body.from_user_id, now=now)
+    return MergedUser(
+        outcome=done.outcome,
+        user_id=done.user_id,
+        from_user_id=body.from_user_id,
+        rating_count=done.ratings,
+        event_count=done.events,
+        alias_until=done.alias_until,
+    )
 
 
 @router.get("/users/{user_id}/neighbours", operation_id="list_neighbours", summary="List users like a user")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from app.api.schemas.base import Answer, Strict
+from app.api.schemas.base import Answer, ExternalId, Strict
 from app.services import limits
 from app.services.users import UserSummary
 
@@ -58,6 +58,48 @@ class WrittenUser(Answer):
     outcome: Literal["created", "updated"]
     user_id: str
     attributes: dict[str, Any]
+
+
+class MergeIn(Strict):
+    """Whose history to take over."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"from_user_id": "visitor-7f3a"}]})
+
+    from_user_id: ExternalId = Field(
+        description="The id under which the visitor was known before.", examples=["visitor-7f3a"]
+    )
+
+
+class MergedUser(Answer):
+    """What a merge did."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "outcome": "merged",
+                    "user_id": "42",
+                    "from_user_id": "visitor-7f3a",
+                    "rating_count": 5,
+                    "event_count": 12,
+                    "alias_until": "2027-02-19T10:15:00Z",
+                }
+            ]
+        }
+    )
+
+    outcome: Literal["merged", "unchanged"] = Field(
+        description="`unchanged` where both ids stood for one user already."
+    )
+    user_id: str = Field(description="The user who has it all now.")
+    from_user_id: str
+    rating_count: int = Field(
+        description="How many ratings and undone ratings went over; of two of one item the newest is kept."
+    )
+    event_count: int = Field(description="How many events went over.")
+    alias_until: datetime | None = Field(
+        description="Until then the former id stands for the user, in every call; null where that id is the user's own."
+    )
 
 
 class FavouriteCategoryOut(Answer):

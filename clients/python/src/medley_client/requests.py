@@ -229,6 +229,12 @@ def erase_user(user_id: str) -> Request[None]:
     return Request("DELETE", "/v1/users/{user_id}", {"user_id": user_id})
 
 
+def merge_users(user_id: str, from_user_id: str) -> Request[stored.MergedUser]:
+    """A visitor has logged in: the user takes over what the visitor did, and the former id. For server keys only."""
+    body = {"from_user_id": from_user_id}
+    return Request("POST", "/v1/users/{user_id}:merge", {"user_id": user_id}, body=body)
+
+
 def neighbours(user_id: str, *, limit: int | None = None) -> Request[stored.NeighbourList]:
     """Users who rate alike; for server keys only."""
     return Request("GET", "/v1/users/{user_id}/neighbours", {"user_id": user_id}, present(limit=limit))

@@ -88,6 +88,17 @@ class WrittenUser(TypedDict):
     attributes: dict[str, Any]
 
 
+class MergedUser(TypedDict):
+    """``alias_until`` is null where the former id is the user's own."""
+
+    outcome: Literal["merged", "unchanged"]
+    user_id: str
+    from_user_id: str
+    rating_count: int
+    event_count: int
+    alias_until: str | None
+
+
 class NeighbourOut(TypedDict):
     user_id: str
     similarity: float
