@@ -31,6 +31,7 @@ BEYOND_THE_SCHEMA = frozenset(
         # Fields that depend on each other, which the descriptions say in words: a schema that says it makes poor client code.
         "required",  # an event is of a user or of a session
         "liked_and_disliked",
+        "same_user",  # a user and themselves
         "expires_twice",
         "not_after_start",
         "bad_range",

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
+from fastapi.responses import StreamingResponse
 
 from app.api.access import requires
 from app.api.deps import NowDep, ServicesDep, SessionDep
@@ -10,6 +11,7 @@ from app.api.docs_examples import refused
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.query import Limit
+from app.api.schemas.user_export import UserExport, render_export
 from app.api.schemas.users import (
     MergedUser,
     MergeIn,
@@ -22,6 +24,7 @@ from app.api.schemas.users import (
 )
 from app.services import users
 from app.services.neighbours import list_neighbours
+from app.services.user_export import read_feedback_held, read_held
 from app.services.user_merge import merge_users as merge
 
 router = Router(prefix="/v1", tags=["Users"])
@@ -82,6 +85,24 @@ async def merge_users(
         event_count=done.events,
         alias_until=done.alias_until,
     )
+
+
+@router.get(
+    "/users/{user_id}/export",
+    operation_id="export_user",
+    summary="Export everything held on a user",
+    response_model=UserExport,
+    responses=_NOT_FOUND,
+)
+@requires("read")
+async def export_user(user_id: UserIdPath, services: ServicesDep, now: NowDep) -> Response:
+    """Ratings, events, exposures, preferences, suppressions, attributes and former ids, as one JSON document that is written
+    while it is read, however long it is. For your backend, with a server key. A release holds nothing of any one user."""
+    async with services.database.sessions() as session:
+        held = await read_held(session, user_id, now=now)
+    feedback = read_feedback_held(services.database.sessions, held.user_key)
+    headers = {"Cache-Control": "no-store"}
+    return StreamingResponse(render_export(held, feedback), media_type="application/json", headers=headers)
 
 
 @router.get("/users/{user_id}/neighbours", operation_id="list_neighbours", summary="List users like a user")

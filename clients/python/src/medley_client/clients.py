@@ -69,6 +69,7 @@ class Calls:
     put_user = Call(requests.put_user)
     patch_user = Call(requests.patch_user)
     erase_user = Call(requests.erase_user)
+    export_user = Call(requests.export_user)
     merge_users = Call(requests.merge_users)
     neighbours = Call(requests.neighbours)
     items = PagedCall(requests.items)

@@ -235,6 +235,11 @@ def merge_users(user_id: str, from_user_id: str) -> Request[stored.MergedUser]:
     return Request("POST", "/v1/users/{user_id}:merge", {"user_id": user_id}, body=body)
 
 
+def export_user(user_id: str) -> Request[stored.UserExport]:
+    """Everything that is held on a user; for server keys only."""
+    return Request("GET", "/v1/users/{user_id}/export", {"user_id": user_id})
+
+
 def neighbours(user_id: str, *, limit: int | None = None) -> Request[stored.NeighbourList]:
     """Users who rate alike; for server keys only."""
     return Request("GET", "/v1/users/{user_id}/neighbours", {"user_id": user_id}, present(limit=limit))

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, TypedDict
 
-from medley_client.answers import PersonOut
+from medley_client.answers import PersonOut, PreferencesOut, SuppressionOut
 from medley_client.errors import ProblemField
 
 
@@ -86,6 +86,53 @@ class WrittenUser(TypedDict):
     outcome: Literal["created", "updated"]
     user_id: str
     attributes: dict[str, Any]
+
+
+class AliasHeld(TypedDict):
+    user_id: str
+    expires_at: str
+
+
+class RatingHeld(TypedDict):
+    """``value`` is None where the rating was undone."""
+
+    item_id: str
+    value: float | None
+    rated_at: str
+
+
+class EventHeld(TypedDict):
+    event_id: str | None
+    item_id: str
+    kind: str
+    value: float | None
+    session_id: str | None
+    recommendation_id: str | None
+    position: int | None
+    occurred_at: str
+    received_at: str
+
+
+class ExposureHeld(TypedDict):
+    item_id: str
+    list_kind: str | None
+    release: str | None
+    made_at: str
+    shown: bool
+    clicked: bool
+    converted: bool
+
+
+class UserExport(TypedDict):
+    user_id: str
+    created_at: str
+    attributes: dict[str, Any]
+    aliases: list[AliasHeld]
+    preferences: PreferencesOut
+    suppressions: list[SuppressionOut]
+    ratings: list[RatingHeld]
+    events: list[EventHeld]
+    exposures: list[ExposureHeld]
 
 
 class MergedUser(TypedDict):
