@@ -1,6 +1,6 @@
 """Everything that is held on one user, read a part at a time: however much it is, little of it is in memory."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from app.services.wishes import StoredPreferences, Suppression, get_preferences,
 ROWS_A_PART = 1_000
 
 Section = Literal["ratings", "events", "exposures"]
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,11 @@ async def read_feedback_held(
             stream = await session.stream(statement.execution_options(yield_per=ROWS_A_PART))
             yield section, []
             async for part in stream.mappings().partitions():
-                yield section, [_readable(row) for row in part] if section == "exposures" else part
+                rows = [{str(name): value for name, value in row.items()} for row in part]
+                yield section, [_readable(row) for row in rows] if section == "exposures" else rows
 
 
-def _statements(user_key: int) -> dict[Section, Select[Any]]:
+def _statements(user_key: int) -> dict[Section, Select[*tuple[Any, ...]]]:
     ratings = select(Item.id.label("item_id"), Rating.value, Rating.rated_at).join(Item, Item.key == Rating.item_key)
     events = select(
         Event.event_id,
@@ -97,6 +98,6 @@ def _statements(user_key: int) -> dict[Section, Select[Any]]:
     }
 
 
-def _readable(exposure: Mapping[str, Any]) -> dict[str, Any]:
+def _readable(exposure: dict[str, Any]) -> dict[str, Any]:
     """An exposure with its kind of list by name, and no release as None."""
-    return dict(exposure) | {"list_kind": LIST_KINDS.get(exposure["list_kind"]), "release": exposure["release"] or None}
+    return exposure | {"list_kind": LIST_KINDS.get(exposure["list_kind"]), "release": exposure["release"] or None}

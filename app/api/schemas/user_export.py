@@ -111,7 +111,7 @@ async def render_export(held: Held, feedback: AsyncIterator[tuple[Section, Rows]
             yield f'{"" if last is None else "]"},"{section}":['.encode()
             last, empty = section, True
         if rows:
-            written = orjson.dumps([dict(row) for row in rows], option=orjson.OPT_UTC_Z)[1:-1]
+            written = orjson.dumps(rows, option=orjson.OPT_UTC_Z)[1:-1]
             yield written if empty else b"," + written
             empty = False
     yield b"]}"
