@@ -230,7 +230,7 @@ def test_a_writer_between_two_statements_of_a_merge_waits_and_heeds_it(database_
                 with pytest.raises(TimeoutError):
                     begun[-1].result(0.3)
 
-            steps = paused(merge_steps([("ada", item, 2.0, at(-5))], NOW), 3, begin_to_write)
+            steps = paused(merge_steps([("ada", item, 2.0, at(-5))], NOW), 4, begin_to_write)
             assert run_merge_sync(merging, steps) == [outcome]
             merging.commit()
             assert begun[-1].result(60) == ["stale"]
