@@ -11,7 +11,7 @@ from app.services.merge_steps import run_merge_sync
 from app.services.rating_merge import Outcome, merge_steps
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-AFTER_THE_LOCKS = 4
+AFTER_THE_LOCKS = 5
 
 
 def test_two_batches_that_meet_an_erasure_do_not_wait_for_each_other(database_url: str) -> None:
