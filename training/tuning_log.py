@@ -10,11 +10,12 @@ from training.runs import ActiveRun
 
 
 def read_unfinished(engine: Engine, run: ActiveRun) -> Mapping[str, Any]:
-    """What the run before this one has kept of a search; empty where it kept nothing, or ended with a release."""
-    before = select(TrainingRun.state, TrainingRun.result).where(TrainingRun.key < run.key)
+    """What the last run that searched has kept of it, whatever ran since; empty where that search came to its end."""
+    searched = TrainingRun.result["tuning"].has_key("trials")
+    before = select(TrainingRun.state, TrainingRun.result).where(TrainingRun.key < run.key, searched)
     with engine.connect() as connection:
         row = connection.execute(before.order_by(TrainingRun.key.desc()).limit(1)).one_or_none()
-    return row.result.get("tuning", {}) if row is not None and row.state == "failed" else {}
+    return row.result["tuning"] if row is not None and row.state == "failed" else {}
 
 
 def keep_in_row(engine: Engine, run: ActiveRun) -> Callable[[Mapping[str, Any]], None]:

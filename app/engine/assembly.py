@@ -104,7 +104,10 @@ def build_predictor(
     """What predicts ratings, None where there were none; raises :class:`ArtifactRejected` as :func:`build_engine` does."""
     if configuration.rating is None:
         return None
-    return RatingPredictor(RatingSamples.read(arrays, n_rows), configuration.rating)
+    factors = require_array(arrays, "collaborative.factors", np.float32, (n_rows, None))
+    vectors = require_array(arrays, "content.vectors", np.float32, (n_rows, None))
+    n_features = factors.shape[1] + vectors.shape[1]
+    return RatingPredictor(RatingSamples.read(arrays, n_rows, n_features), configuration.rating)
 
 
 def build_groups(arrays: Mapping[str, AnyArray], n_rows: int) -> GroupPopularity | None:

@@ -82,8 +82,9 @@ class RatingSamples:
         return {f"rating.{name}": getattr(self, name) for name in self.__slots__}
 
     @classmethod
-    def read(cls, arrays: Mapping[str, AnyArray], n_items: int) -> "RatingSamples":
-        """From an artifact; raises :class:`ArtifactRejected` for what is missing or does not fit."""
+    def read(cls, arrays: Mapping[str, AnyArray], n_items: int, n_features: int | None = None) -> "RatingSamples":
+        """From an artifact; raises :class:`ArtifactRejected` for what is missing or does not fit. ``n_features`` is the width of
+        what content says of an item, where it is to fit."""
         items = require_array(arrays, "rating.items", np.float32, (n_items, None, None))
         samples, d = items.shape[1:]
         if samples == 0 or d == 0:
@@ -96,14 +97,14 @@ class RatingSamples:
             require_array(arrays, "rating.item_means", np.float64, (samples, d)),
             require_array(arrays, "rating.item_covariances", np.float64, (samples, d, d)),
             require_array(arrays, "rating.noise", np.float64, (samples,)),
-            *_maps(arrays, samples, d),
+            *_maps(arrays, n_features, samples, d),
         )
 
 
-def _maps(arrays: Mapping[str, AnyArray], samples: int, d: int) -> Iterator[FloatArray]:
+def _maps(arrays: Mapping[str, AnyArray], n_features: int | None, samples: int, d: int) -> Iterator[FloatArray]:
     """The maps from content, if the artifact has any."""
     if "rating.content_maps" in arrays and arrays["rating.content_maps"].size:
-        yield require_array(arrays, "rating.content_maps", np.float32, (None, samples, d))
+        yield require_array(arrays, "rating.content_maps", np.float32, (n_features, samples, d))
 
 
 class RatingPredictor:

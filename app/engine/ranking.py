@@ -35,6 +35,8 @@ def rows_within(scores: FloatArray, allowed: BoolArray | None, limit: int, dista
     eligible = scores > -np.inf
     if allowed is not None:
         eligible &= allowed
+    if limit <= 0:
+        return NO_ROWS
     if limit >= np.count_nonzero(eligible):
         return np.flatnonzero(eligible)
     values = np.where(eligible, scores, np.float32(-np.inf))

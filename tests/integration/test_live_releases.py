@@ -154,7 +154,7 @@ async def test_a_release_that_was_refused_is_tried_again(service: Service, tmp_p
     release = await retrain(service)
     location = service.settings.data_dir / "artifacts" / release
     location.rename(tmp_path / "on its way")
-    live = LiveEngine(service.app.state.services.database.sessions, poll_seconds=60, retry_seconds=0.2)
+    live = LiveEngine(service.app.state.services.database.sessions, poll_seconds=60, retry_seconds=2)
 
     async def loaded() -> bool:
         await live.look()

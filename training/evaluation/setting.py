@@ -1,5 +1,6 @@
 """What every protocol is given, and how it comes by a fitted engine with learned weights."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -127,13 +128,14 @@ def _fit(
 
 def _key(setting: Setting, lesson: Lesson, parameters: Parameters) -> Key:
     """All that the weights of a lesson depend on."""
-    trials = (each for t in lesson.trials for each in (t.history.rows, t.history.preferences, t.targets, t.known))
+    histories = ((t.history.rows, t.history.preferences, t.history.ages, t.history.choices) for t in lesson.trials)
+    asked = ((t.targets, t.known) for t in lesson.trials)
     return {
         "snapshot": digest_of_snapshot(setting.snapshot),
         "fitted_on": digest_of_feedback(lesson.fitted_on),
         "known": digest_of_feedback(lesson.split.known),
         "held out": digest(lesson.split.users, lesson.split.targets, lesson.split.target_values, lesson.among),
-        "trials": [lesson.k, digest(*trials)],
+        "trials": [lesson.k, digest(*itertools.chain(*histories, *asked))],
         "parameters": asdict(parameters),
         "scale_top": setting.scale_top,
     }

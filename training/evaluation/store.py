@@ -4,11 +4,14 @@ An entry is an artifact (no pickle). Its name is the digest of all that it depen
 libraries.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
 import shutil
+import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +21,7 @@ from typing import Any
 import numpy as np
 
 import app.engine
+import app.services
 import training
 from app.engine.arrays import AnyArray
 from app.engine.artifact import UNFINISHED, Manifest, open_artifact, write_artifact
@@ -27,6 +31,9 @@ from training.manifest import LIBRARIES
 
 MOST_BYTES = 8 * 2**30
 """How much the entries may take together; those that were not used for longest go first."""
+
+ABANDONED_SECONDS = 86_400
+"""An entry that has been unfinished for so long will never be finished."""
 
 Key = Mapping[str, Any]
 """A JSON document of parameters and of digests of data."""
@@ -89,8 +96,9 @@ def digest_of_snapshot(snapshot: Snapshot) -> str:
 
 
 def digest_of_code() -> str:
-    """A digest of the modules that read, fit, learn and score: a change in one of them makes every entry stale."""
-    folders = sorted(Path(folder) for package in (app.engine, training) for folder in package.__path__)
+    """A digest of the modules that read, fit, learn and score, and of the rules they take from the services: a change in one of
+    them makes every entry stale."""
+    folders = sorted(Path(folder) for package in (app.engine, app.services, training) for folder in package.__path__)
     files = (path for folder in folders for path in sorted(folder.rglob("*.py")))
     return _digest_of(part for path in files for part in (path.name.encode(), path.read_bytes()))
 
@@ -103,8 +111,13 @@ def _digest_of(parts: Iterable[bytes]) -> str:
 
 
 def make_room(directory: Path, most_bytes: int) -> None:
-    """Remove the entries that were not used for longest until the others take no more than ``most_bytes``."""
-    entries = [path for path in directory.iterdir() if path.is_dir() and not path.name.startswith(UNFINISHED)]
+    """Remove the entries that were not used for longest until the others take no more than ``most_bytes``, and what writers who
+    were killed have left."""
+    folders = [path for path in directory.iterdir() if path.is_dir()]
+    for left_behind in folders:
+        if left_behind.name.startswith(UNFINISHED) and left_behind.stat().st_mtime < time.time() - ABANDONED_SECONDS:
+            shutil.rmtree(left_behind, ignore_errors=True)
+    entries = [path for path in folders if not path.name.startswith(UNFINISHED)]
     left = most_bytes
     for entry in sorted(entries, key=lambda path: path.stat().st_mtime, reverse=True):
         left -= sum(file.stat().st_size for file in entry.iterdir())
@@ -136,5 +149,8 @@ def _write(directory: Path, name: str, entry: Entry) -> None:
         metrics={},
         libraries={},
     )
-    shutil.rmtree(directory / name, ignore_errors=True)
-    write_artifact(directory, manifest, entry.arrays)
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=directory) as mine:
+        made = write_artifact(Path(mine), manifest, entry.arrays)
+        with contextlib.suppress(OSError):  # another process was there first, with the same
+            made.rename(directory / name)

@@ -19,6 +19,8 @@ from app.models import Item, Rating, Release, TrainingRun, User
 from training.collaborative import AlsParameters
 from training.fit import Parameters
 from training.pipeline import train
+from training.runs import ActiveRun
+from training.tuning_log import read_unfinished
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)  # in the past, as every test machine tells it
 SMALL = Parameters(als=AlsParameters(factors=3, iterations=2))
@@ -184,3 +186,24 @@ def test_items_alone_make_a_release(engine: Engine, tmp_path: Path) -> None:
     [release] = rows(engine, Release)
     assert release.active
     assert release.data_from is None
+
+
+def test_a_search_that_was_broken_off_is_found_whatever_ran_since(engine: Engine) -> None:
+    broken_off, done = {"trials": [{"seconds": 1.0}]}, {"trials": [], "done": True}
+    with engine.begin() as connection:
+        for number, (state, tuning) in enumerate(
+            [
+                ("failed", broken_off),
+                ("succeeded", {"tuned_by": "r"}),
+                ("failed", {}),
+                ("succeeded", done),
+                ("failed", {}),
+            ]
+        ):
+            run_id = f"run-{number}"
+            row = {"id": run_id, "cause": "manual", "state": state, "result": {"tuning": tuning}}
+            connection.execute(insert(TrainingRun).values(**row))
+    with engine.connect() as connection:
+        keys = connection.execute(select(TrainingRun.key).order_by(TrainingRun.key)).scalars().all()
+    runs = (ActiveRun(key, "run", "manual", "planned") for key in (*keys, keys[-1] + 1))
+    assert [read_unfinished(engine, run) for run in runs] == [{}, broken_off, broken_off, broken_off, {}, {}]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.engine.blend import Blend, standard_weights
 from app.engine.history import EMPTY, HISTORY_LIMIT, mean_ages, rating_history, rating_preferences
-from app.engine.ranking import top_rows
+from app.engine.ranking import rows_within, top_rows
 
 SCORES = st.one_of(
     st.sampled_from([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, 2.0]),
@@ -24,6 +24,15 @@ def test_top_rows_are_the_best_allowed_ones_in_order(
     shown = top_rows(scores, allowed if filtered else None, limit).tolist()
     eligible = [row for row, (_, a) in enumerate(entries) if scores[row] > -np.inf and (a or not filtered)]
     assert shown == sorted(eligible, key=lambda row: (-scores[row], row))[: max(limit, 0)]
+
+
+def test_rows_within_a_distance_of_the_best_allowed_ones() -> None:
+    scores = np.array([3, 5, np.nan, 4, 1, -np.inf, 4.5], np.float32)
+    allowed = np.array([1, 1, 1, 0, 1, 1, 1], bool)
+    assert rows_within(scores, allowed, 2, 1.5).tolist() == [0, 1, 6]
+    assert rows_within(scores, None, 2, 0.5).tolist() == [1, 3, 6]
+    assert rows_within(scores, allowed, 9, 0.0).tolist() == [0, 1, 4, 6]
+    assert rows_within(scores, allowed, 0, 9.0).tolist() == []
 
 
 def test_equal_scores_are_cut_by_row() -> None:

@@ -141,8 +141,10 @@ def test_a_new_item_is_predicted_by_its_content_where_that_is_mapped() -> None:
     unmapped = RatingPredictor(plain, READING).expect(user, np.array([UNRATED]))
     assert expected.means[2] == pytest.approx(unmapped.means[0])
     assert expected.means[3] == pytest.approx(expected.means[4])
-    again = RatingSamples.read(samples.arrays(), N)
+    again = RatingSamples.read(samples.arrays(), N, 2)
     assert np.array_equal(again.content_maps, maps)
+    with pytest.raises(ArtifactRejected, match=r"rating\.content_maps"):
+        RatingSamples.read(samples.arrays(), N, 3)
 
 
 def test_each_rating_leaves_less_doubt_about_a_user() -> None:

@@ -1,6 +1,7 @@
 """What was made is kept by content: found again, made anew when it is damaged or stale, and not kept without end."""
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from training.evaluation import store as module
 from training.evaluation.figures import Figure
 from training.evaluation.protocols import evaluate
 from training.evaluation.setting import fit_items
-from training.evaluation.store import Entry, Store, digest, digest_of_code, make_room
+from training.evaluation.store import ABANDONED_SECONDS, Entry, Store, digest, digest_of_code, make_room
 
 
 def made() -> Entry:
@@ -47,6 +48,25 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path) -> None:
         Store(tmp_path).get("part", {"data": "a"}, never)
     Store(tmp_path).get("part", {"data": "a"}, made)
     Store(tmp_path).get("part", {"data": "a"}, never)
+
+
+def test_of_two_who_make_the_same_at_once_each_has_it_and_one_is_kept(tmp_path: Path) -> None:
+    def made_elsewhere_meanwhile() -> Entry:
+        Store(tmp_path).get("part", {"data": "a"}, made)
+        return made()
+
+    mine = Store(tmp_path).get("part", {"data": "a"}, made_elsewhere_meanwhile)
+    assert mine.arrays["numbers"].tolist() == [0, 1, 2, 3]
+    Store(tmp_path).get("part", {"data": "a"}, never)
+    assert kinds(tmp_path) == ["part"]
+
+
+def test_what_killed_writers_left_goes_after_a_day(tmp_path: Path) -> None:
+    for name, age in ((".unfinished-old", 2 * ABANDONED_SECONDS), (".unfinished-new", 0)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    make_room(tmp_path, 0)
+    assert [path.name for path in tmp_path.iterdir()] == [".unfinished-new"]
 
 
 def test_other_code_makes_entries_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
