@@ -22,7 +22,7 @@ from app.errors import ConfigurationError
 from app.services.api_keys import create_key
 from cli.serve import check_exposure
 
-START_SECONDS = 60
+START_SECONDS = 120
 ROOT = Path(__file__).parents[2]
 
 
