@@ -75,10 +75,11 @@ def visit(window: Visit) -> Generator[Visit]:
 
 @dataclass(frozen=True)
 class LockedServer:
-    """A service that asks for keys, before its first release, and a key with every scope."""
+    """A service that asks for keys, before its first release, a key with every scope, and one that may only read."""
 
     base: str
     key: str
+    reader: str
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +91,10 @@ def locked(
     with fresh_database(server_url, template_database) as url:
         with psycopg.connect(driver_url(url), autocommit=True) as connection:
             key = create_key(connection, "everything", ["read", "write", "admin"])
+            reader = create_key(connection, "reader", ["read"])
         variables = {"MEDLEY_DATABASE_URL": url, "MEDLEY_DATA_DIR": str(directory)}
         with running_server(directory, variables) as running:
-            yield LockedServer(running.base, key)
+            yield LockedServer(running.base, key, reader)
 
 
 @pytest.fixture

@@ -102,6 +102,16 @@ def test_operations_asks_for_a_key_with_its_scopes(locked_visit: Visit, locked: 
     visit = locked_visit
     page = visit.go("/ops")
     expect(page.locator("dialog")).to_contain_text("One with the scopes admin and read")
+    # One that opens too little: what it cannot see is not called bad, and nobody is told so again and again.
+    visit.forgive("the server responded with a status of 403")
+    give(visit, locked.reader)
+    expect(dialog := page.locator("dialog")).to_contain_text("That key is good, but not for this page")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.locator(".health", has_text="Needs a key with admin")).to_have_count(2)
+    expect(page.locator(".health .light.bad")).to_have_count(0)
+    expect(page.locator(".toast")).to_have_count(0)
+    page.get_by_role("button", name="Give a key").click()
     give(visit, locked.key)
     page.locator("#health", has_text="Ready").wait_for()
     page.locator("#health", has_text="Nobody trains").wait_for()

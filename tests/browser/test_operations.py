@@ -5,9 +5,30 @@ import re
 import httpx
 import pytest
 from chromium import Visit
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.xdist_group("browser")
+OWN_LOOKS = """
+medley_http_request_duration_seconds_count{route="/metrics",method="GET",status="2xx"} 100
+medley_http_request_duration_seconds_count{route="/v1/training-runs",method="GET",status="2xx"} 20
+medley_http_request_duration_seconds_count{route="/v1/releases",method="GET",status="2xx"} 10
+"""
+OTHERS = """
+medley_http_request_duration_seconds_count{route="/v1/training-runs",method="POST",status="2xx"} 2
+medley_http_request_duration_seconds_count{route="/v1/ratings",method="POST",status="2xx"} 5
+"""
+
+
+def answered(page: Page, metrics: str) -> float:
+    """The requests of somebody else that the page finds in an answer of /metrics."""
+    return page.evaluate(
+        """async metrics => {
+          const entry = document.querySelector("script[type=module]").src;
+          const { parse, totals } = await import(entry.replace("main.js", "measures.js"));
+          return totals(parse(metrics)).good;
+        }""",
+        metrics,
+    )
 
 
 def test_train_and_go_back_to_the_release_before(visit: Visit) -> None:
@@ -40,7 +61,9 @@ def test_train_and_go_back_to_the_release_before(visit: Visit) -> None:
     assert httpx.get(f"{visit.base}/v1/users/user-001/recommendations", timeout=60).status_code == 200
     for name in ("requests", "latency", "lengths"):
         page.locator(f"#plot-{name} canvas").wait_for()
-    expect(page.locator("#plot-lengths .key-value")).to_have_text(re.compile("^[1-9]"))
+    expect(page.locator("#plot-lengths .key-value")).to_have_text(re.compile("^(all|a sample of) [1-9]"))
     expect(page.locator("#source")).to_contain_text("the one serving process")
+    expect(page.locator("#source")).to_contain_text("in the last five minutes")
+    assert answered(page, OWN_LOOKS + OTHERS) == 7
     assert visit.violations() == []
     visit.screenshot("ops-1440-light")

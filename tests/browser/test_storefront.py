@@ -14,7 +14,10 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 
 def test_a_newcomer_gets_a_list_of_their_own(visit: Visit) -> None:
-    page = visit.go("/")
+    # From an address that nothing can be at there is a way back.
+    page = visit.go("/#/item/100%")
+    expect(page.locator("h1")).to_have_text("Not here")
+    page.get_by_role("link", name="Back to the rows").click()
     page.get_by_role("link", name="Somebody new").click()
     page.get_by_role("button", name="Western").click()
     expect(page.get_by_role("button", name="Western")).to_have_attribute("aria-pressed", "true")
@@ -62,8 +65,50 @@ def test_likes_and_dismissals_act_and_can_be_undone(visit: Visit) -> None:
     visit.told("may come back")
     assert before[0] in visit.first_row()
 
+    liked = visit.first_row()[0]
     page.get_by_role("button", name=re.compile("^Like")).first.click()
     visit.told("You like")
+    # It is still known to who comes again, and can be taken back.
+    page.goto(f"{visit.base}/#/item/{liked}")
+    page.reload()
+    page.get_by_role("button", name="Liked").click()
+    visit.told("no longer liked")
+    page.get_by_role("button", name="Like", exact=True).wait_for()
+
+
+def test_undo_restores_a_rating_older_than_those_the_page_has_read(visit: Visit) -> None:
+    visit.forgive("the server responded with a status of 404")  # an item without a rating is asked about, too
+    visit.page.route(
+        "**/ratings?limit=100", lambda route: route.continue_(url=route.request.url.replace("limit=100", "limit=1"))
+    )
+    page = visit.become_newcomer("western")
+    address = f"users/{visit.visitor_id()}/ratings"
+    newest = visit.get(address, limit=1)["ratings"][0]["item_id"]
+    older = next(each["item_id"] for each in visit.get(address)["ratings"] if each["item_id"] != newest)
+
+    def undo() -> None:
+        page.get_by_role("button", name="Undo").click()
+
+    # Where its stars were not shown.
+    title = visit.get(f"items/{older}")["title"]
+    page.goto(f"{visit.base}/#/search?q={title}")
+    found = page.locator(f'.search-page li.card[data-item="{older}"]')
+    found.get_by_role("radio", name="2 stars").click()
+    visit.told("2 stars for")
+    undo()
+    visit.told("5 stars for")
+    assert visit.get(f"{address}/{older}")["value"] == 5
+    # And where they are.
+    page.goto(f"{visit.base}/#/item/{older}")
+    page.reload()
+    stars = page.locator(".item-rate")
+    expect(stars.get_by_role("radio", name="5 stars")).to_be_checked()
+    stars.get_by_role("radio", name="2 stars").click()
+    visit.told("2 stars for")
+    undo()
+    visit.told("5 stars for")
+    assert visit.get(f"{address}/{older}")["value"] == 5
+    page.unroute("**/ratings?limit=100")
 
 
 def test_a_category_and_an_item_are_hidden_and_come_back(visit: Visit) -> None:

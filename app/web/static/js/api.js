@@ -110,6 +110,7 @@ export const api = {
   search: (query, options) => get(at("search"), query, options),
   user: (user) => get(at("users", user)),
   ratings: (user, query) => get(at("users", user, "ratings"), query),
+  rating: (user, item) => get(at("users", user, "ratings", item)),
   visitors: () => get(at("sample-users")),
 
   rate: (user, item, value) => call("PUT", at("users", user, "ratings", item), { body: { value } }),

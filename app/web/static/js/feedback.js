@@ -1,8 +1,8 @@
 // What a visitor does with an item. Each deed is sent, can be undone, and is told to the view that is shown.
 
-import { api, bus } from "./api.js";
+import { api, bus, Problem } from "./api.js";
 import { announce, plural, toast } from "./dom.js";
-import { visitor } from "./visitor.js";
+import { keepLikes, ratingOf, visitor } from "./visitor.js";
 
 export const eventId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((each) => each.toString(16).padStart(2, "0")).join("");
 
@@ -25,14 +25,17 @@ async function attempt(deed) {
   }
 }
 
-export function rate(entry, value) {
+/** Choosing the stars that are there already takes them back. */
+export const rate = (entry, value) => (visitor.ratings.get(entry.item_id) === value ? unrate(entry) : give(entry, value));
+
+function give(entry, value) {
   const { item_id: id, item } = entry;
-  const before = visitor.ratings.get(id);
-  if (before === value) return unrate(entry);
   return attempt(async () => {
+    // Without knowing what was there it could not be undone.
+    const before = await ratingOf(id);
     await api.rate(visitor.id, id, value);
     visitor.ratings.set(id, value);
-    tell(`${plural(value, "star")} for ${item.title}.`, () => (before === undefined ? unrate(entry) : rate(entry, before)));
+    tell(`${plural(value, "star")} for ${item.title}.`, () => (before === null ? unrate(entry) : give(entry, before)));
   });
 }
 
@@ -42,7 +45,7 @@ export function unrate(entry) {
   return attempt(async () => {
     await api.unrate(visitor.id, id);
     visitor.ratings.delete(id);
-    tell(`Rating of ${item.title} taken back.`, before === undefined ? null : () => rate(entry, before));
+    tell(`Rating of ${item.title} taken back.`, before === undefined ? null : () => give(entry, before));
   });
 }
 
@@ -51,14 +54,21 @@ export function like(entry) {
   const liked = visitor.likes.get(id);
   return attempt(async () => {
     if (liked) {
-      await api.takeBack(liked);
+      await api.takeBack(liked).catch(unlessGone);
       visitor.likes.delete(id);
+      keepLikes();
       tell(`${item.title} is no longer liked.`, () => like(entry));
     } else {
       visitor.likes.set(id, await send(entry, "like"));
+      keepLikes();
       tell(`You like ${item.title}.`, () => like(entry));
     }
   });
+}
+
+/** What the service has forgotten by itself is taken back as well. */
+function unlessGone(error) {
+  if (!(error instanceof Problem && error.status === 404)) throw error;
 }
 
 export function dismiss(entry) {
@@ -67,7 +77,7 @@ export function dismiss(entry) {
   return attempt(async () => {
     const sent = await send(entry, "dismiss");
     const undo = () => attempt(async () => (await api.takeBack(sent), tell(`${entry.item.title} may come back.`)));
-    tell(`${entry.item.title} stays away for 90 days.`, undo, ...more);
+    tell(`${entry.item.title} stays away for a while.`, undo, ...more);
   });
 }
 

@@ -6,7 +6,7 @@ import { coverOf } from "./covers.js";
 import { h, icon, plural, stars, yearOf } from "./dom.js";
 import { dismiss, hide, like, rate, unhide } from "./feedback.js";
 import { rater } from "./stars.js";
-import { visitor, withStars } from "./visitor.js";
+import { ratingOf, visitor, withStars } from "./visitor.js";
 import { explained } from "./why.js";
 
 const KINDS = [["hybrid", "Both"], ["collaborative", "By who takes it"], ["content", "By what it is"]];
@@ -31,7 +31,8 @@ export function itemView(id) {
     similar.load(item);
   }
   async function draw() {
-    const prediction = visitor.id ? await predicted(id) : null;
+    // What was given long ago is asked for here; the stars below are drawn from what the visitor is known to have given.
+    const [prediction] = visitor.id ? await Promise.all([predicted(id), ratingOf(id).catch(() => null)]) : [null];
     top.replaceChildren(h("div", { class: "item-cover" }, coverOf(item)), h("div", { class: "item-text" }, facts(item, prediction), standing));
     if (visitor.id) await explain();
   }

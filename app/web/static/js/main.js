@@ -16,7 +16,22 @@ import { whoView } from "./who.js";
 let view = null;
 const scrolled = new Map();
 
+/** The view of an address, whatever somebody has typed there. */
 function viewAt(hash) {
+  try {
+    return viewOf(hash);
+  } catch (error) {
+    if (error instanceof URIError) return lostView();
+    throw error;
+  }
+}
+
+function lostView() {
+  const element = h("div", { class: "hero small" }, h("h1", { tabindex: -1 }, "Not here"), h("p", { class: "hero-note" }, "Nothing can be at this address."), h("p", {}, h("a", { class: "button", href: "#/" }, "Back to the rows")));
+  return { element, title: "Not here · Medley", refresh: async () => "", leave() {} };
+}
+
+function viewOf(hash) {
   const [path, query] = hash.replace(/^#/, "").split("?");
   const [, name, id] = path.split("/");
   if (name === "item" && id) return itemView(decodeURIComponent(id));

@@ -1,15 +1,18 @@
 // Who is visiting, and what they have said: the one state that the views share.
 
-import { api, bus, key } from "./api.js";
+import { api, bus, key, Problem } from "./api.js";
 
 const REMEMBERED = "medley-visitor";
-const PAGE = 100;
+const PAGE = 100; // as many as one answer may hold
+const LIKES = "medley-likes:";
+const LIKES_KEPT = 500;
 
 export const visitor = {
   id: null,
   name: "",
   taste: [], // categories that stand out
-  ratings: new Map(), // item id -> stars
+  ratings: new Map(), // item id -> stars, of what they rated last
+  older: false, // whether they have rated more than that
   likes: new Map(), // item id -> id of the event, to take it back
   hidden: nothingHidden(), // what they do not want to see: id -> how it is called, null where that is not known yet
 };
@@ -28,12 +31,42 @@ export function remembered() {
 
 /** Become somebody: what they have said is read, and every view is told. */
 export async function become(id, name, taste = []) {
-  Object.assign(visitor, { id, name, taste, ratings: new Map(), likes: new Map(), hidden: nothingHidden() });
+  Object.assign(visitor, { id, name, taste, ratings: new Map(), older: false, likes: likesOf(id), hidden: nothingHidden() });
   localStorage.setItem(REMEMBERED, JSON.stringify({ id, name, taste }));
   const [page, { suppressions }] = await Promise.all([api.ratings(id, { limit: PAGE }), api.suppressions(id)]);
   for (const { item_id, value } of page.ratings) visitor.ratings.set(item_id, value);
+  visitor.older = page.next_cursor !== null;
   for (const { kind, id: subject } of suppressions) kind === "item" ? visitor.hidden.items.set(subject, null) : visitor.hidden.categories.set(subject, subject);
   bus.dispatchEvent(new Event("visitor"));
+}
+
+/** How many stars the visitor has given an item, however long ago; null for none. */
+export async function ratingOf(item) {
+  const { id, ratings, older } = visitor;
+  if (ratings.has(item) || !older) return ratings.get(item) ?? null;
+  try {
+    const { value } = await api.rating(id, item);
+    ratings.set(item, value);
+    return value;
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) return null;
+    throw error;
+  }
+}
+
+/** The likes are kept here as the visitor is: the service knows of them, but not by which event to take one back. */
+function likesOf(id) {
+  try {
+    return new Map(JSON.parse(localStorage.getItem(LIKES + id)));
+  } catch {
+    return new Map();
+  }
+}
+
+export function keepLikes() {
+  const { id, likes } = visitor;
+  if (likes.size) localStorage.setItem(LIKES + id, JSON.stringify([...likes].slice(-LIKES_KEPT)));
+  else localStorage.removeItem(LIKES + id);
 }
 
 /** The entries of a list that is the same for everybody, with the stars that this visitor would give. */

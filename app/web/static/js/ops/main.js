@@ -9,6 +9,7 @@ import { keepPlotsTrue, makePlot } from "./plots.js";
 import { releasesPanel, runsPanel } from "./training.js";
 
 const LOOK_MS = 2000, SLOW_MS = 10000, KEPT = 150, HOURS = 24, DAYS = 14, DAY_MS = 86_400_000;
+const SPAN = "the last five minutes"; // KEPT looks
 const NO_READ = "This key has not the scope read, which /metrics asks for.";
 const number = (value, digits = 0) => (value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits }));
 const megabytes = (bytes) => `${number(bytes / 1e6)} MB`;
@@ -18,14 +19,14 @@ installTheme($("#theme-button"));
 keepPlotsTrue();
 
 const plots = {
-  requests: makePlot($("#plot-requests"), "Requests a second", [{ label: "answered", colour: "--signal-item_to_item" }, { label: "refused", colour: "--signal-next_item" }, { label: "failed", colour: "--bad" }], { span: (KEPT * LOOK_MS) / 1000, empty: "No request since this page was opened." }),
-  latency: makePlot($("#plot-latency"), "Latency, ms", [{ label: "median", colour: "--signal-collaborative" }, { label: "95 of 100", colour: "--signal-content" }], { span: (KEPT * LOOK_MS) / 1000, empty: "No request since this page was opened." }),
+  requests: makePlot($("#plot-requests"), "Requests a second", [{ label: "answered", colour: "--signal-item_to_item" }, { label: "refused", colour: "--signal-next_item" }, { label: "failed", colour: "--bad" }], { span: (KEPT * LOOK_MS) / 1000, empty: `No request in ${SPAN}.` }),
+  latency: makePlot($("#plot-latency"), "Latency, ms", [{ label: "median", colour: "--signal-collaborative" }, { label: "95 of 100", colour: "--signal-content" }], { span: (KEPT * LOOK_MS) / 1000, empty: `No request in ${SPAN}.` }),
   feedback: makePlot($("#plot-feedback"), "Feedback by the hour", [{ label: "ratings", colour: "--accent", bars: true }, { label: "events", colour: "--signal-collaborative", bars: true }], { empty: "No feedback in the last 24 hours." }),
-  lengths: makePlot($("#plot-lengths"), "Users by ratings given", [{ label: "users", colour: "--signal-item_to_item", bars: true }], { labels: ["0", "1+", "5+", "20+", "50+", "100+", "200+", "500+"] }),
+  lengths: makePlot($("#plot-lengths"), "Users by ratings given", [{ label: "% of users,", colour: "--signal-item_to_item", bars: true }], { labels: ["0", "1+", "5+", "20+", "50+", "100+", "200+", "500+"] }),
   coverage: makePlot($("#plot-coverage"), "Coverage by the day", [{ label: "% of the catalogue shown today", colour: "--signal-content", bars: true }], { empty: "No impressions yet: the storefront sends them." }),
   clicks: makePlot($("#plot-clicks"), "Shown and clicked by the day", [{ label: "impressions", colour: "--signal-popularity", bars: true }, { label: "clicks", colour: "--accent", bars: true }], { empty: "No impressions yet: the storefront sends them." }),
 };
-const state = { samples: [], service: null, ready: null, run: null };
+const state = { samples: [], service: null, told: null, ready: null, run: null };
 const series = { at: [], good: [], refused: [], failed: [], median: [], slow: [] };
 let before = null;
 
@@ -56,12 +57,27 @@ function refusedOnly(error) {
   throw error;
 }
 
+/** What the database tells of itself; `state.told` is whether this key may know, null until there was an answer. */
+async function askDatabase() {
+  try {
+    state.service = await api.service({ hours: HOURS });
+    state.told = true;
+    return state.service;
+  } catch (error) {
+    state.service = null;
+    state.told = !(error instanceof Problem && [401, 403].includes(error.status));
+    drawHealth();
+    throw error;
+  }
+}
+
 async function lookAtData() {
-  state.service = await api.service({ hours: HOURS });
-  const { hours, history_lengths: lengths } = state.service;
+  const { hours, history_lengths: lengths, totals: all } = await askDatabase();
   const sum = (name) => hours.reduce((total, each) => total + each[name], 0);
   plots.feedback.show([hours.map((each) => new Date(each.start) / 1000 + 1800), hours.map((each) => each.ratings), hours.map((each) => each.events)], [number(sum("ratings")), number(sum("events"))]);
-  plots.lengths.show([lengths.map((_, at) => at), lengths.map((each) => each.users)], [number(lengths.reduce((total, each) => total + each.users, 0))]);
+  const looked = lengths.reduce((total, each) => total + each.users, 0);
+  // How many there are is an estimate: a little less than that may be everybody.
+  plots.lengths.show([lengths.map((_, at) => at), lengths.map((each) => (100 * each.users) / Math.max(1, looked))], [`${looked < 0.9 * all.users ? "a sample of" : "all"} ${number(looked)}`]);
   const first = new Date(Date.now() - (DAYS - 1) * DAY_MS).toISOString().slice(0, 10);
   const online = await api.online({ day_from: first, limit: 1000 }).catch((error) => (error instanceof Problem ? null : Promise.reject(error)));
   if (online) showOnline(online);
@@ -90,16 +106,20 @@ function tile(name, light, value, note) {
   return h("div", { class: "health" }, h("p", { class: "health-head" }, h("span", { class: `light ${light}` }), name), h("p", { class: "health-value" }, value), h("p", { class: "health-note" }, note));
 }
 
+/** Grey: that nothing is known says nothing bad. */
+const untold = (name, away = false) => tile(name, "", state.told === null ? "…" : "Not told", away ? "The database would tell" : state.told === null ? "\u00a0" : "Needs a key with admin");
+const WORKS = "Takes requests, the schedule and new ratings";
+
 function drawHealth() {
-  const { samples, service, ready, run } = state;
+  const { samples, service, told, ready, run } = state;
   const served = samples.filter((each) => each.name === "medley_release_workers" && each.value > 0);
   const refused = gauge(samples, "medley_release_refused");
   const database = service?.database, workers = database?.training_workers ?? 0;
   const training = run?.state === "running";
   $("#health").replaceChildren(
-    tile("Service", ready ? "good" : "bad", ready ? "Ready" : "Not ready", service ? `${number(service.totals.items)} items, ${number(service.totals.users)} users, ${number(service.totals.ratings)} ratings` : "\u00a0"),
-    tile("Database", database ? "good" : "bad", database ? `${number(database.latency_ms, 1)} ms` : "Away", database ? `${megabytes(database.size_bytes)}, ${database.connections} connections` : "\u00a0"),
-    tile("Training worker", training ? "busy" : workers ? "good" : "bad", training ? `Training, ${Math.round(100 * run.progress)}%` : workers ? (workers === 1 ? "Waiting" : `${workers} waiting`) : "None", workers ? "Takes requests, the schedule and new ratings" : "Nobody trains: start medley worker"),
+    tile("Service", ready ? "good" : ready === null ? "" : "bad", ready ? "Ready" : ready === null ? "…" : "Not ready", service ? `${number(service.totals.items)} items, ${number(service.totals.users)} users, ${number(service.totals.ratings)} ratings` : "\u00a0"),
+    database ? tile("Database", "good", `${number(database.latency_ms, 1)} ms`, `${megabytes(database.size_bytes)}, ${database.connections} connections`) : told ? tile("Database", "bad", "Away", "\u00a0") : untold("Database"),
+    training ? tile("Training worker", "busy", `Training, ${Math.round(100 * run.progress)}%`, WORKS) : !database ? untold("Training worker", told) : workers ? tile("Training worker", "good", workers === 1 ? "Waiting" : `${workers} waiting`, WORKS) : tile("Training worker", "bad", "None", "Nobody trains: start medley worker"),
     tile("Release", refused ? "bad" : served.length ? "good" : "", served[0]?.labels.release ?? "None", served.length ? `${`served by ${served.map((each) => (each.value === 1 ? "1 process" : `${each.value} processes`)).join(", ")}`}; ${number(gauge(samples, "medley_catalogue_overlay_items"))} items changed since${refused ? `; ${refused} cannot load it` : ""}` : refused ? "The active release cannot be loaded: lists are by popularity" : "Lists are by popularity until one is trained"),
   );
 }
@@ -107,7 +127,7 @@ function drawHealth() {
 /** What a figure stands for does not depend on which of several workers happened to answer. */
 function tellSource() {
   const processes = gauge(state.samples, "medley_release_workers");
-  $("#source").textContent = `Requests and latency are those of ${processes > 1 ? `all ${processes} serving processes together` : "the one serving process"}, since this page was opened; everything else is read from the database.`;
+  $("#source").textContent = `Requests and latency are those of ${processes > 1 ? `all ${processes} serving processes together` : "the one serving process"}, in ${SPAN}; everything else is read from the database.`;
 }
 
 const releases = releasesPanel($("#releases"));
@@ -120,8 +140,8 @@ async function keepLooking(look, pause) {
     try {
       if (!document.hidden) wait = (await look()) ?? pause;
     } catch (error) {
-      // That a key is missing stands above the page already.
-      if (error instanceof Problem && ![401, 503].includes(error.status)) toast(error.message);
+      // That a key is missing stands above the page already, and what one does not open where it would stand.
+      if (error instanceof Problem && ![401, 403, 503].includes(error.status)) toast(error.message);
       if (look === lookAtProcess && error.status !== 401) ((state.ready = false), drawHealth());
     }
     await new Promise((resolve) => setTimeout(resolve, wait));

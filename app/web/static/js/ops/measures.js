@@ -1,8 +1,10 @@
 // What Prometheus would read at /metrics, as rates and quantiles between two looks.
 
 const REQUESTS = "medley_http_request_duration_seconds";
-// The page's own looks and its files are not what is being measured.
+// The pages' own looks and their files are not what is being measured.
 const OWN = /^(\/metrics|\/health|\/assets|\/v1\/metrics|\/ops|none$|\/$)/;
+const OWN_LISTS = new Set(["GET /v1/training-runs", "GET /v1/releases"]);
+const isOwn = ({ route = "none", method }) => OWN.test(route) || OWN_LISTS.has(`${method} ${route}`);
 
 export function parse(text) {
   const samples = [];
@@ -22,7 +24,7 @@ export const gauge = (samples, name) => samples.filter((each) => each.name === n
 export function totals(samples) {
   const found = { good: 0, refused: 0, failed: 0, buckets: new Map() };
   for (const { name, labels, value } of samples) {
-    if (!name.startsWith(REQUESTS) || OWN.test(labels.route ?? "none")) continue;
+    if (!name.startsWith(REQUESTS) || isOwn(labels)) continue;
     if (name.endsWith("_count")) found[labels.status === "5xx" || labels.status === "none" ? "failed" : labels.status === "4xx" ? "refused" : "good"] += value;
     if (name.endsWith("_bucket")) found.buckets.set(labels.le, (found.buckets.get(labels.le) ?? 0) + value);
   }
