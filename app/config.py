@@ -106,8 +106,8 @@ class Settings(BaseSettings):
         default="console", pattern="^(json|console)$", description="Log lines as JSON or for people."
     )
 
-    rating_min: float = Field(default=0.5, description="Lowest rating on the scale.")
-    rating_max: float = Field(default=5.0, description="Highest rating on the scale.")
+    rating_min: float = Field(default=0.5, ge=-1e12, le=1e12, description="Lowest rating on the scale.")
+    rating_max: float = Field(default=5.0, ge=-1e12, le=1e12, description="Highest rating on the scale.")
     clock_skew_seconds: int = Field(default=300, ge=0, description="How far ahead of the clock a client's time may be.")
     create_placeholder_items: bool = Field(
         default=False, description="Create a bare item when a rating names an unknown one, instead of refusing it."

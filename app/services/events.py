@@ -21,12 +21,11 @@ from app.services.attribution import Attribution
 from app.services.event_merge import SAME_EVENT, EventRow, Outcome, merge_steps
 from app.services.event_rules import EventRules
 from app.services.exposure_merge import expose_steps
-from app.services.limits import EARLIEST
+from app.services.limits import EARLIEST, LARGEST_VALUE
 from app.services.merge_steps import run_merge
 from app.services.ratings import unknown_item
 from app.services.user_ids import user_key_of
 
-LARGEST_VALUE = 1e12
 _ATTEMPTS = 5
 
 

@@ -26,6 +26,8 @@ LONGEST_ADDRESS = 2048
 LONGEST_DURATION_MINUTES = 100_000
 MOST_VOTES = 2**53
 LARGEST_VOTE_MEAN = 1e6
+LARGEST_VALUE = 1e12
+"""Of a rating or an event; the scale of the ratings, which is a setting, lies within."""
 FREE_JSON_BYTES = 65_536
 FREE_JSON_DEPTH = 8
 USER_ATTRIBUTES_BYTES = 8_192

@@ -74,7 +74,7 @@ async def list_neighbours(
     session: AsyncSession, user_id: str, *, limit: int, scale: float, catalogue: Catalogue | None = None
 ) -> list[Neighbour]:
     """The users most like this one, best first; none for a user without ratings, or an unknown one. ``scale`` is the length of
-    the rating scale. How rare an item is the ``catalogue`` knows from the release; what it does not know is counted."""
+    the rating scale. How rare an item is the ``catalogue`` knows from the release; what few had rated then is counted."""
     user_key = (await session.execute(select(user_key_of(user_id)))).scalar_one()
     own = None if user_key is None else await _read_own(session, user_key, catalogue)
     if own is None or len(own.keys) == 0:
@@ -113,16 +113,17 @@ async def _read_own(session: AsyncSession, user_key: int, catalogue: Catalogue |
 
 
 async def _raters_of(session: AsyncSession, keys: RowArray, catalogue: Catalogue | None) -> RowArray:
-    """How many have rated each item, :data:`COUNTED` at the most; when the release was made, for the items that it knows."""
+    """How many have rated each item, :data:`COUNTED` at the most; when the release was made, for the items that several
+    had rated then: the user's own rating, or that of the only other, may have come since."""
     raters = np.zeros(len(keys), np.int64)
     if catalogue is not None:
         rows = catalogue.rows_of_keys(keys)
         raters[rows >= 0] = np.minimum(catalogue.rating_counts[rows[rows >= 0]], COUNTED)
-    unknown = np.flatnonzero(raters == 0)
-    if len(unknown):
-        parameters = {"items": keys[unknown].tolist(), "counted": COUNTED}
+    few = np.flatnonzero(raters <= 1)
+    if len(few):
+        parameters = {"items": keys[few].tolist(), "counted": COUNTED}
         for place, count in await session.execute(_COUNTS, parameters):
-            raters[unknown[place]] = count
+            raters[few[place]] = count
     return raters
 
 

@@ -13,6 +13,7 @@ from app.services.catalogue import Catalogue
 from app.services.frozen_lists import MOST_ITEMS
 from app.services.live_engine import Serving
 from app.services.search_index import SearchIndex
+from app.services.search_limits import SHORTEST_COMPARED
 from app.services.search_segment import Found
 from app.services.search_text import Query, fold
 from app.services.suiting import NEARLY, Suiting
@@ -20,8 +21,9 @@ from app.services.text_match import Quality, TextMatch, match_texts
 
 POOL = 200
 """How many of the rows that hold the words are compared in full."""
-SHORTEST_COMPARED = 3
-"""How long a query must be for titles that only look like it to be looked for."""
+ENOUGH = 100
+"""Where so many hold the words nothing is looked for that only looks like them. It is the length of the longest page, whatever is
+asked for: that must not decide what is found."""
 HOLDING = 0.4
 """What it counts, for a text that is only similar, that it holds the words with their typos."""
 PERSON_LESS = 0.02
@@ -78,13 +80,13 @@ class Look:
 
     def rank(self, limit: int) -> tuple[list[Hit], RowArray]:
         """The first ``limit`` hits, and the keys of those that follow. What only looks like the query is looked for where fewer
-        hold its words."""
+        than :data:`ENOUGH` hold its words."""
         rows = np.flatnonzero(self.allowed & (self.found.matches > 0))
         if len(rows) > POOL:
             worth = self.found.matches[rows] + np.float32(NEARLY) * self.suiting.values[rows]
             rows = rows[np.argpartition(-worth, POOL)[:POOL]]
         people = self._people_in(rows)
-        if len(rows) < limit and len(self.query.telling) >= SHORTEST_COMPARED:
+        if len(rows) < ENOUGH and len(self.query.telling) >= SHORTEST_COMPARED:
             alike = self.index.find_alike(self.query.telling, self.allowed)
             for row, person in zip(alike.rows.tolist(), alike.people.tolist(), strict=True):
                 people.setdefault(row, set()).add(person)

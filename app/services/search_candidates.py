@@ -12,14 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.errors import Unavailable
 from app.models import Item, SearchPerson, SearchTitle
 from app.services.deadlines import run_within
+from app.services.search_limits import (
+    LEAST_LIKENESS,
+    MOST_NAMES,
+    MOST_OF_PEOPLE,
+    MOST_TITLES,
+    SHORTEST_COMPARED,
+)
 from app.services.search_text import Query
 
 LONGEST_COMPARED = 64
 """Of a longer query the beginning is compared: each trigram takes its time."""
-SHORTEST_COMPARED = 3
-MOST_TITLES = 100
-MOST_NAMES = 20
-MOST_OF_PEOPLE = 300
 _THRESHOLD = "pg_trgm.word_similarity_threshold"
 
 
@@ -32,25 +35,25 @@ class Candidate:
 
 
 async def read_candidates(
-    sessions: async_sessionmaker[AsyncSession], query: Query, *, likeness: float, seconds: float
+    sessions: async_sessionmaker[AsyncSession], query: Query, *, seconds: float
 ) -> Sequence[Candidate]:
-    """Items with a title or a person alike enough: by a word similarity of at least ``likeness``, or beginning so.
+    """Items with a title or a person alike enough: by a word similarity of at least :data:`LEAST_LIKENESS`, or beginning so.
 
     Raises :class:`Unavailable` when the database does not answer within ``seconds``.
     """
     try:
-        return await run_within(seconds, _read(sessions, query, likeness))
+        return await run_within(seconds, _read(sessions, query))
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         raise Unavailable("The search in the database gave no answer.") from error
 
 
-async def _read(sessions: async_sessionmaker[AsyncSession], query: Query, likeness: float) -> Sequence[Candidate]:
+async def _read(sessions: async_sessionmaker[AsyncSession], query: Query) -> Sequence[Candidate]:
     text = query.telling[:LONGEST_COMPARED]
     async with sessions() as session:
         local = literal("true").cast(Boolean)
         # Compiling the statement would take longer than carrying it out.
         await session.execute(
-            select(func.set_config(_THRESHOLD, str(likeness), local), func.set_config("jit", "off", local))
+            select(func.set_config(_THRESHOLD, str(LEAST_LIKENESS), local), func.set_config("jit", "off", local))
         )
         short = len(text) < SHORTEST_COMPARED
         rows = await session.execute(_beginning(text) if short else _alike(text))

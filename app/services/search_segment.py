@@ -9,16 +9,13 @@ from numpy.typing import NDArray
 
 from app.engine.arrays import BoolArray, FloatArray, RowArray
 from app.engine.strings import StringTable
+from app.services.search_limits import LEAST_LIKENESS, MOST_NAMES, MOST_OF_PEOPLE, MOST_TITLES
 from app.services.search_text import fold, telling_words
 from app.services.trigram_index import TrigramIndex
 from app.services.word_index import WordIndex
 
 LEAST_MATCH = 0.6
 """How much of the query a text must hold to be found: two words of three, or every word with a typo."""
-LEAST_LIKENESS = 0.4
-"""Which share of the query's trigrams a text must have to look like it."""
-MOST_TITLES, MOST_NAMES, MOST_OF_PEOPLE = 100, 20, 300
-"""How many titles that look like a query are compared with it in full, how many names, and how many items of these."""
 MOST_PEOPLE = 200
 COVERED = 0.5
 """What a text that says nothing but the query counts beside one that only holds it."""

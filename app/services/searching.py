@@ -20,8 +20,6 @@ from app.services.suiting import Suiting
 
 SECONDS = 2.0
 """How long the database is waited for."""
-LIKENESS = 0.4
-"""How alike a text in the database must be: typos in short words have to get through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ async def _stored_hits(sessions: async_sessionmaker[AsyncSession], request: Sear
     if request.page is not None:
         candidates: Sequence[Candidate] = [Candidate(key, None) for key in request.page.keys.tolist()]
     else:
-        candidates = await read_candidates(sessions, request.query, likeness=LIKENESS, seconds=SECONDS)
+        candidates = await read_candidates(sessions, request.query, seconds=SECONDS)
     if not candidates:
         return []
     hits = await read_hits(

@@ -38,11 +38,6 @@ class TrigramIndex:
         counts = np.bincount(pairs // max(self._n, 1), minlength=BUCKETS)
         self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
 
-    @property
-    def n_bytes(self) -> int:
-        """What it holds in memory."""
-        return self._owners.nbytes + self._starts.nbytes
-
     def count_shared(self, text: str) -> tuple[NDArray[np.int32], int]:
         """How many of the trigrams of ``text`` each text of the index has, ``(n,)``, and how many there are."""
         buckets, _ = _trigrams(_padded(text[:LONGEST_INDEXED]))

@@ -98,7 +98,7 @@ async def merge_users(session: AsyncSession, user_id: str, from_user_id: str, *,
     if target == source:
         return await _unchanged(session, names)
     if (await session.execute(_FORMER, names)).scalar_one():
-        error = FieldError("/from_user_id", "already_merged", "This id stands for another user already.")
+        error = FieldError("/from_user_id", "already_merged", "The id was merged into somebody else.")
         raise Conflict("The id was merged into somebody else.", code=error.code, errors=[error])
     await session.execute(_LOCK, names)
     ratings = await _count(session, _RATINGS, names)

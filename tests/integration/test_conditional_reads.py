@@ -1,5 +1,8 @@
 """What is the same for everybody carries a tag, and 304 while nothing changed; what is personal may not be kept."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from trained import Service, address, item_id
 
@@ -43,6 +46,25 @@ async def test_what_is_for_everybody_is_sent_once(reading_service: Service, path
     head = await client.head(path)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", tag)
     assert (await client.head(path, headers={"If-None-Match": tag})).status_code == 304
+
+
+async def test_no_tag_outlives_the_cursor_that_it_leaves_out(service: Service) -> None:
+    """Each hour a client asks whether its first page is still good: as long as it is told so, its cursor is taken."""
+    state, start = service.app.state, datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
+    state.services = replace(state.services, now=lambda: start)
+    kept = await service.client.get("/v1/popular?limit=3")
+    whole = await service.client.get("/v1/items/horror-03")
+    said: list[int] = []
+    for hours in range(1, 30):
+        now = start + timedelta(hours=hours)
+        state.services = replace(state.services, now=lambda now=now: now)
+        again = await service.client.get("/v1/popular?limit=3", headers={"If-None-Match": kept.headers["etag"]})
+        said.append(again.status_code)
+        kept = kept if again.status_code == 304 else again
+        query = {"limit": "3", "cursor": kept.json()["next_cursor"]}
+        assert (await service.client.get("/v1/popular", params=query)).status_code == 200, hours
+    assert said.count(200) <= 3, "a list that stays is not sent again each time"
+    assert (await service.client.get("/v1/items/horror-03")).headers["etag"] == whole.headers["etag"]
 
 
 async def test_a_change_of_the_catalogue_changes_the_tags(service: Service) -> None:

@@ -178,6 +178,9 @@ async def show_refusals(run: Run) -> None:
     for value, status in ((0.5, 201), (0.5, 200), (0.6, 409)):
         body = event.body | {"item_id": "527", "event_id": "taken", "value": value}
         assert (await run.send(event, "/v1/events", json=body)).status_code == status
+    (merge,) = [each for each in operations() if each.id == "merge_users"]
+    await run.guarded.send("POST", "/v1/users/42:merge", run.guarded.full, json={"from_user_id": "taken"})
+    assert (await run.send(merge, "/v1/users/ada:merge", json={"from_user_id": "taken"})).status_code == 409
 
 
 async def show_limits(run: Run, start_service: "ServiceStarter") -> None:

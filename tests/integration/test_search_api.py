@@ -294,3 +294,15 @@ async def test_limits_of_a_user_hold_and_what_they_suppressed_is_found(library: 
     assert found
     assert not any(item.startswith("horror") for item in found)
     assert suppressed in ids(await search(library, title_of("Comedy", 0), user_id="careful"))
+
+
+async def test_the_length_of_a_page_does_not_decide_what_is_found(service: Service) -> None:
+    for number in range(3):
+        await service.put_item(f"man-{number}", title=f"Man {number}")
+        await service.put_item(f"woman-{number}", title=f"Woman {number}")
+    whole = await search(service, "man", limit=100)
+    assert {each["item_id"].split("-")[0] for each in whole["items"]} == {"man", "woman"}
+    for limit in (1, 3):
+        first = await search(service, "man", limit=limit)
+        rest = await search(service, "man", limit=100, cursor=first["next_cursor"])
+        assert ids(first) + ids(rest) == ids(whole)

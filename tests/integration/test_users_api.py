@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import numpy as np
 import psycopg
 import pytest
 from psycopg import sql
@@ -79,6 +80,22 @@ async def test_neighbours_share_rare_items_and_rate_them_alike(service: Service)
     assert [each["similarity"] for each in found] == sorted((each["similarity"] for each in found), reverse=True)
     assert len((await get(service, "me", "neighbours", limit=1))["neighbours"]) == 1
     assert await get(service, "nobody at all", "neighbours") == {"neighbours": []}
+
+
+async def test_who_has_rated_what_one_other_has_finds_that_one(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The release counts one rating of the item, of the other user: that of who asks has come since."""
+    lonely = item_id("Horror", 39)
+    with psycopg.connect(service.database_url) as connection:
+        connection.execute("DELETE FROM ratings WHERE item_key = (SELECT key FROM items WHERE id = %s)", [lonely])
+    await service.rate("the other", lonely)
+    await service.rate("who asks", lonely)
+    assert service.live.serving is not None
+    ones = np.ones(len(service.live.serving.catalogue.rating_counts), np.int64)
+    monkeypatch.setattr(type(service.live.serving.catalogue), "rating_counts", ones)
+    (found,) = (await get(service, "who asks", "neighbours"))["neighbours"]
+    assert (found["user_id"], found["item_ids"]) == ("the other", [lonely])
 
 
 async def test_erasure_leaves_nothing(reading_service: Service) -> None:

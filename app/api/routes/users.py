@@ -30,7 +30,7 @@ from app.services.user_merge import merge_users as merge
 router = Router(prefix="/v1", tags=["Users"])
 UserIdPath = Annotated[ExternalId, Path(examples=["42"])]
 _NOT_FOUND = refused(404, "unknown_user", "There is no such user.")
-_MERGED = refused(409, "already_merged", "The former id was merged into another user.")
+_MERGED = refused(409, "already_merged", "The id was merged into somebody else.", pointer="/from_user_id")
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenUser, "description": "The user is new."}}
 
 

@@ -13,6 +13,12 @@ from app.services.limits import Refusal
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
 
+_BOUNDS: dict[str, Any] = {"minimum": -limits.LARGEST_VALUE, "maximum": limits.LARGEST_VALUE}
+FeedbackValue = Annotated[float, Field(json_schema_extra=_BOUNDS)]
+"""Of a rating or an event. The bounds are described only: the scale and the kinds of events are settings, and what they refuse
+they say better."""
+
+
 class Strict(BaseModel):
     """Base of what clients send: nothing unknown, nothing converted, no number that is not finite."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, SkipValidation
 
-from app.api.schemas.base import Answer, ExternalId, Instant, Strict, Text
+from app.api.schemas.base import Answer, ExternalId, FeedbackValue, Instant, Strict, Text
 from app.api.schemas.row_outcome import MAX_BATCH, RowOutcome, accepted_row, rejected_row
 from app.services.event_merge import EventRow
 from app.services.events import new_event_id
@@ -44,7 +44,7 @@ class EventIn(Strict):
         "names the kinds, and what each means.",
         examples=["play"],
     )
-    value: float | None = Field(
+    value: FeedbackValue | None = Field(
         default=None, description="How much of it: of a `play` the share that was played, from 0 to 1.", examples=[0.92]
     )
     occurred_at: Instant | None = Field(

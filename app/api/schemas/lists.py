@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import ConfigDict, Field
 
-from app.api.schemas.base import Answer, ExternalId, Instant, Strict, Text
+from app.api.schemas.base import Answer, ExternalId, FeedbackValue, Instant, Strict, Text
 from app.api.schemas.events import EXAMPLE_RECOMMENDATION_ID
 from app.api.schemas.items import PersonOut
 from app.api.schemas.users import Attributes
@@ -175,7 +175,7 @@ class HistoryEntry(Strict):
     kind: Annotated[Text, Field(max_length=64)] | None = Field(
         default=None, description="What was done, for an event.", examples=["play"]
     )
-    value: float | None = Field(
+    value: FeedbackValue | None = Field(
         default=None, description="A rating on the scale of the service, or how much of an event.", examples=[5.0]
     )
     rated_at: Instant | None = Field(default=None, description="Without it, the order of the list counts: newest last.")

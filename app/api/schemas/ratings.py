@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, SkipValidation
 
-from app.api.schemas.base import Answer, ExternalId, Instant, Strict
+from app.api.schemas.base import Answer, ExternalId, FeedbackValue, Instant, Strict
 from app.api.schemas.row_outcome import MAX_BATCH, RowOutcome, accepted_row, rejected_row
 from app.services import ratings
 
 _EXAMPLE: dict[str, Any] = {"user_id": "ada", "item_id": "318", "value": 4.5, "rated_at": "2026-11-21T10:15:00Z"}
 
-Value = Annotated[float, Field(description="On the configured scale, by default 0.5 to 5.", examples=[4.5])]
+Value = Annotated[FeedbackValue, Field(description="On the configured scale, by default 0.5 to 5.", examples=[4.5])]
 RatedAt = Annotated[
     Instant | None,
     Field(
