@@ -62,7 +62,7 @@ def make_home(
     """The rows for a user, best first. An item stands in the first row that it is good enough for; a row without any is left
     out."""
     allowed = allowed_rows(serving.catalogue, user, request.filters, now, include_seen=request.include_seen)
-    scores = score_for(serving, user)
+    scores = score_for(serving, user, signals=request.signals, popularity=request.popularity)
     page = _Page(serving, user, request, scores, allowed)
     fallback = scores.fallback_for(user)
     rows = [page.personal("popular", "Popular") if fallback == "popularity" else page.personal("for_you", "For you")]

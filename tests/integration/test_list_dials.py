@@ -55,6 +55,18 @@ async def test_the_popularity_dial_turns_the_list(reading_service: Service) -> N
     )
 
 
+async def test_the_dials_turn_the_rows_of_a_home_page(reading_service: Service) -> None:
+    await reading_service.like("dialled at home", "Western")
+    plain = await reading_service.recommend("dialled at home", limit=5)
+    for query in ({"popularity": -1}, {"signals": "content"}):
+        home = await reading_service.client.get(
+            address("users", "dialled at home", "home"), params={"limit": 5} | query
+        )
+        assert home.status_code == 200, home.text
+        turned = await reading_service.recommend("dialled at home", limit=5, **query)
+        assert ids(home.json()["rows"][0]) == ids(turned) != ids(plain)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

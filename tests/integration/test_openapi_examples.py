@@ -252,7 +252,7 @@ PERSONAL = PAGED | {"include_seen", "popularity", "signals"}
 READING = {
     "GET /v1/users/{user_id}/recommendations": PERSONAL,
     "POST /v1/recommendations": PERSONAL,
-    "GET /v1/users/{user_id}/home": FILTERS | {"limit", "include_seen", "explain", "fields"},
+    "GET /v1/users/{user_id}/home": PERSONAL - {"cursor", "diversity"},
     "GET /v1/items/{item_id}/similar": PAGED | {"by"},
     "GET /v1/popular": PAGED | {"period"},
     "GET /v1/trending": PAGED | {"period"},

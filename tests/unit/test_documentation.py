@@ -70,3 +70,16 @@ def test_decision_records_are_numbered_without_gaps() -> None:
     numbers = sorted(int(page.name[:4]) for page in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
     assert numbers
+
+
+def test_the_table_of_what_each_list_takes_is_what_it_takes() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    head, _, *rows = re.findall(r"^\|.*\|$", page[page.index("| | `cursor`") :].split("\n\n")[0], re.MULTILINE)
+    names = re.findall(r"`(\w+)`", head)
+    paths = create_app(Settings()).openapi()["paths"]
+    assert len(rows) == 8
+    for row in rows:
+        first, *cells = [cell.strip() for cell in row.strip("|").split("|")]
+        method, path = first.strip("`").split()
+        taken = {each["name"] for each in paths[path][method.lower()]["parameters"]}
+        assert [cell == "yes" for cell in cells] == [name in taken for name in names], first

@@ -140,6 +140,13 @@ DiversityQuery = Annotated[
         "what they are, so that a diverse list does not fall by score.",
     ),
 ]
+SignalsQuery = Annotated[
+    list[SignalName],
+    Query(max_length=5, description="The signals to use; without it, all of them.", examples=[["content"]]),
+]
+PopularityQuery = Annotated[
+    QueryNumber, Query(ge=-1, le=1, description="From -1, rather the obscure, to 1, rather the popular.")
+]
 FiltersQuery = Annotated[Filters, Depends(read_filters)]
 
 
@@ -171,15 +178,10 @@ async def _read_wishes(
 async def _read_personal_wishes(
     filters: FiltersQuery,
     presentation: _PresentationQuery,
-    signals: Annotated[
-        list[SignalName],
-        Query(max_length=5, description="The signals to use; without it, all of them.", examples=[["content"]]),
-    ] = [],
+    signals: SignalsQuery = [],
     include_seen: Annotated[QueryFlag, Query(description="Also what the user has seen already.")] = False,
     diversity: DiversityQuery = 0.0,
-    popularity: Annotated[
-        QueryNumber, Query(ge=-1, le=1, description="From -1, rather the obscure, to 1, rather the popular.")
-    ] = 0.0,
+    popularity: PopularityQuery = 0.0,
 ) -> ListRequest:
     wishes = ListRequest(
         filters=filters,
@@ -207,13 +209,18 @@ def _request(presentation: _Presentation, wishes: ListRequest) -> ListRequest:
 async def _read_home_wishes(
     filters: FiltersQuery,
     limit: LimitQuery = 20,
+    signals: SignalsQuery = [],
     include_seen: Annotated[QueryFlag, Query(description="Also what the user has seen already.")] = False,
+    popularity: PopularityQuery = 0.0,
     explain: ExplainQuery = False,
     fields: FieldsQuery = [],
 ) -> ListRequest:
+    """The dials are those of the rows that follow the user's own scores; what is like an item, trending or new stays so."""
     return _request(
         _Presentation(limit, None, explain, tuple(dict.fromkeys(fields)) or None),
-        ListRequest(filters=filters, include_seen=include_seen),
+        ListRequest(
+            filters=filters, signals=frozenset(signals) or None, include_seen=include_seen, popularity=popularity
+        ),
     )
 
 

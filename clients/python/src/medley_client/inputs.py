@@ -35,10 +35,12 @@ class SearchQuery(FilterQuery, total=False):
 
 
 class HomeQuery(FilterQuery, total=False):
-    """``limit`` is the length of each row."""
+    """``limit`` is the length of each row; ``signals`` and ``popularity`` are for those that follow the user's own scores."""
 
     limit: int
+    signals: Sequence[Signal]
     include_seen: bool
+    popularity: float
     explain: bool
     fields: Sequence[str]
 
