@@ -16,9 +16,10 @@ OPTIMISM = 2.5
 class Popularity:
     """Fixed columns ``(c, n)`` with the mean and the standard deviation of each over the reference rows, ``(c,)``.
 
-    A changed item keeps its score. What a new one is worth nobody knows yet: it scores :data:`OPTIMISM` standard deviations above
-    the mean until the next training, so that it is shown to those it may be for and finds out (optimism in the face of
-    uncertainty; Lai and Robbins 1985).
+    A changed item keeps its score. What a new one is worth nobody knows yet. For a user with a history it scores
+    :data:`OPTIMISM` standard deviations above the mean until the next training, so that it is shown to those it may be for and
+    finds out (optimism in the face of uncertainty; Lai and Robbins 1985). Where nothing but popularity orders a list nobody is
+    known to be for it, and a delivery of new items would be the whole list: for an empty history it scores the mean.
     """
 
     name: SignalName = "popularity"
@@ -30,23 +31,27 @@ class Popularity:
         centres: FloatArray,
         scales: FloatArray,
         extension: FloatArray | None = None,
+        hopes: FloatArray | None = None,
     ) -> None:
         self.columns = columns
         self.centres = centres
         self.scales = scales
         self.scores = scores
-        self.parts = (scores, scores[:, :0] if extension is None else extension)
+        self.plain = (scores, scores[:, :0] if extension is None else extension)
+        self.hopeful = self.plain if hopes is None else (scores, hopes)
 
     def extended(self, extension: Extension) -> "Popularity":
         """The same with other rows at the end."""
-        hopeful = (self.centres + OPTIMISM * self.scales).astype(np.float32)
-        late = np.repeat(hopeful[:, None], len(extension), axis=1)
-        known = extension.bases >= 0
-        late[:, known] = self.scores[:, extension.bases[known]]
-        return Popularity(self.columns, self.scores, self.centres, self.scales, late)
+        unknown = extension.bases < 0
+        late = np.empty((len(self.scores), len(extension)), np.float32)
+        late[:, ~unknown] = self.scores[:, extension.bases[~unknown]]
+        late[:, unknown] = self.centres[:, None]
+        hopes = late.copy()
+        hopes[:, unknown] += OPTIMISM * self.scales[:, None]
+        return Popularity(self.columns, self.scores, self.centres, self.scales, late, hopes)
 
     def read(self, history: History, wanted: Sequence[bool] | None = None) -> "PopularityReading":
-        """The same reading for every history."""
+        """The same reading for every history, and one without hope for the empty one."""
         del wanted
         return PopularityReading(self, len(history))
 
@@ -55,7 +60,7 @@ class PopularityReading:
     """See :class:`app.engine.signals.Reading`."""
 
     def __init__(self, popularity: Popularity, n_history: int) -> None:
-        self._parts = popularity.parts
+        self._parts = popularity.hopeful if n_history else popularity.plain
         self.centres = popularity.centres
         self.scales = popularity.scales
         self._n_history = n_history

@@ -65,6 +65,8 @@ class LimitedUsers:
     async def refresh(self) -> None:
         """Read whose limits were written by transactions that had not ended at the last look, as changes of the catalogue are."""
         aliased = select(UserAlias.id, UserWishes.limited).join(UserAlias, UserAlias.user_key == UserWishes.user_key)
+        # One that has run out may be somebody else's id by now.
+        aliased = aliased.where(UserAlias.expires_at > func.now())
         written = select(User.id, UserWishes.limited).join(User, User.key == UserWishes.user_key)
         async with self._sessions() as session:
             bound = select(func.pg_snapshot_xmin(func.pg_current_snapshot()).cast(TransactionId))

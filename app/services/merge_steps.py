@@ -145,8 +145,11 @@ def lock_or_create_users(ids: Collection[str]) -> Steps[tuple[dict[str, int], se
         yield _MARK, {}
     for _ in range(_ATTEMPTS):
         aliases: dict[str, str] = dict((yield _FIND_ALIASES, {"ids": list(ids)}))
+        owners = set(aliases.values())
         named = {aliases.get(each, each) for each in ids}
-        created: dict[str, int] = dict((yield _CREATE_USERS, {"ids": list(named)}))
+        # Whoever an alias leads to was there a moment ago: gone now, they were erased, and the alias with them.
+        mine = [each for each in named if each not in owners]
+        created: dict[str, int] = dict((yield _CREATE_USERS, {"ids": mine}))
         known = [each for each in named if each not in created]
         locked: dict[str, int] = dict((yield _LOCK_USERS, {"ids": known})) if known else {}
         if len(created) + len(locked) == len(named):

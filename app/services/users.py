@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import FieldError, InvalidInput, NotFound
+from app.errors import Conflict, FieldError, InvalidInput, NotFound
 from app.models import Event, Item, Rating, User, UserWishes
 from app.services.limits import refuse_user_attributes
 from app.services.user_ids import user_key_of
@@ -99,10 +99,12 @@ async def patch_attributes(
 
 async def erase_user(session: AsyncSession, user_id: str) -> None:
     """Delete a user with all that is held on them: ratings, events, preferences, suppressions, attributes. Nothing happens for
-    an unknown user. What a release has learned from them goes with the next training."""
-    await session.execute(
-        delete(User).where(User.key == user_key_of(user_id)).execution_options(synchronize_session=False)
-    )
+    an unknown user; Conflict for a former id, which stands for somebody who was not named. What a release has learned from them
+    goes with the next training."""
+    erasure = delete(User).where(User.id == user_id).returning(User.key)
+    erased = (await session.execute(erasure.execution_options(synchronize_session=False))).first()
+    if erased is None and (await session.execute(select(user_key_of(user_id)))).scalar_one() is not None:
+        raise Conflict("This id stands for a user it was merged into; erase that user.", code="merged_user")
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ async def put_suppression(
     session: AsyncSession, user_id: str, subject: Subject, *, expires_at: datetime | None, now: datetime
 ) -> Suppression:
     """Suppress an item or a category, or change until when. InvalidInput for an unknown item or a time that is past; Conflict
-    where a user would have more than :data:`MOST_SUPPRESSIONS`, not counting those that have expired."""
+    for one more than :data:`MOST_SUPPRESSIONS`, not counting those that have expired; a merge may have left more."""
     if expires_at is not None and expires_at <= now:
         error = FieldError("/expires_at", "in_the_past", "A suppression must end later than now.")
         raise InvalidInput("The suppression cannot be accepted.", code=error.code, errors=[error])
@@ -91,10 +91,10 @@ async def put_suppression(
     user_key, _ = await lock_or_create_user(session, user_id)
     stored = select(UserWishes.suppressions).where(UserWishes.user_key == user_key)
     suppressions = _alive((await session.execute(stored)).scalar_one_or_none() or {}, now)
-    suppressions[name] = None if expires_at is None else expires_at.timestamp()
-    if len(suppressions) > MOST_SUPPRESSIONS:
+    if name not in suppressions and len(suppressions) >= MOST_SUPPRESSIONS:
         detail = f"A user may suppress {MOST_SUPPRESSIONS} items and categories at a time."
         raise Conflict(detail, code="too_many_suppressions")
+    suppressions[name] = None if expires_at is None else expires_at.timestamp()
     await _write(session, user_key, suppressions=suppressions)
     return Suppression(subject, expires_at)
 

@@ -54,6 +54,24 @@ async def test_an_item_stored_a_second_ago_is_an_item_like_any_other(service: Se
         assert sum(each["contributions"].values()) == pytest.approx(each["score"], rel=1e-4, abs=1e-5)
 
 
+async def test_a_delivery_of_new_items_does_not_take_over_the_popular_lists(service: Service) -> None:
+    known = {
+        "popular": ids(await service.popular(limit=20)),
+        "stranger": ids(await service.recommend("nobody yet", limit=20)),
+    }
+    rows = [
+        {"item_id": f"delivery-{number}", "title": f"Ghoul {number}", "categories": ["Horror"]} for number in range(120)
+    ]
+    answer = await service.client.post("/v1/items:batch", json={"items": rows})
+    assert answer.json()["counts"]["created"] == len(rows), answer.text
+    assert ids(await service.similar("delivery-0", limit=1)), "the new items are in the engine"
+    assert ids(await service.popular(limit=20)) == known["popular"]
+    assert ids(await service.recommend("nobody yet", limit=20)) == known["stranger"]
+    home = (await service.client.get(address("users", "nobody yet", "home"))).json()
+    first = {each["item_id"] for each in home["rows"][0]["items"]}
+    assert not {name for name in first if name.startswith("delivery")}
+
+
 async def test_a_new_item_counts_in_the_history_of_who_rates_it_alone(service: Service) -> None:
     await service.put_another("new", "Western")
     await service.rate("first", "new")

@@ -54,7 +54,7 @@ async def test_everything_is_exported_and_then_erased(reading_service: Service) 
 
     with psycopg.connect(reading_service.database_url) as connection:
         (key,) = connection.execute("SELECT key FROM users WHERE id = %s", [user]).fetchone() or (0,)
-        assert (await client.delete(address("users", former))).status_code == 204
+        assert (await client.delete(address("users", user))).status_code == 204
         for table, column in (
             ("users", "key"), ("user_aliases", "user_key"), ("ratings", "user_key"), ("events", "user_key"),
             ("exposures", "viewer"), ("user_wishes", "user_key"),

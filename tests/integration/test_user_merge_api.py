@@ -153,7 +153,10 @@ async def test_merging_again_in_chains_and_in_circles(reading_service: Service) 
     assert (onto["user_id"], onto["rating_count"]) == ("chain-3", 0)
     await reading_service.rate("chain-0", item_id("Horror", 5))
     assert (await get(reading_service, "chain-3"))["rating_count"] == 2
-    assert (await reading_service.client.delete(address("users", "chain-1"))).status_code == 204
+    refused = await reading_service.client.delete(address("users", "chain-1"))
+    assert (refused.status_code, refused.json()["code"]) == (409, "merged_user")
+    assert (await get(reading_service, "chain-3"))["rating_count"] == 2
+    assert (await reading_service.client.delete(address("users", "chain-3"))).status_code == 204
     for name in ("chain-0", "chain-1", "chain-2", "chain-3"):
         assert (await reading_service.client.get(address("users", name))).status_code == 404
     await reading_service.rate("chain-1", item_id("Horror", 5))

@@ -55,10 +55,16 @@ async def patch_user(user_id: UserIdPath, body: UserPatch, session: SessionDep, 
     return _written(user_id, attributes, response, created=created)
 
 
-@router.delete("/users/{user_id}", operation_id="erase_user", summary="Erase a user", status_code=204)
+@router.delete(
+    "/users/{user_id}",
+    operation_id="erase_user",
+    summary="Erase a user",
+    status_code=204,
+    responses=refused(409, "merged_user", "The id is a former one of a user, who is not erased under it."),
+)
 async def erase_user(user_id: UserIdPath, session: SessionDep) -> None:
     """Erase everything held on the user: ratings, events, preferences, suppressions, attributes. Nothing happens for an unknown
-    user. What the release has learned from them goes with the next training; no release says who taught it."""
+    user; a former id of a merged user is refused, for it would erase the whole account. What the release has learned from them goes with the next training; no release says who taught it."""
     await users.erase_user(session, user_id)
 
 

@@ -151,7 +151,7 @@ def reference(arrays: dict[str, AnyArray], history: History, extension: Extensio
     columns += [vectors @ profile(vectors, history, scale) for scale in CONFIGURATION.profile.time_scales]
     n = len(arrays["collaborative.factors"])
     for scores in arrays["popularity.scores"].astype(np.float64):
-        hopeful = scores.mean() + 2.5 * scores.std()
+        hopeful = scores.mean() + (2.5 * scores.std() if len(history.rows) else 0.0)
         columns.append(np.r_[scores, [scores[base] if base >= 0 else hopeful for base in late.bases]])
     release = np.stack(columns)[:, :n]
     return Reference(np.stack(columns), release.mean(axis=1), release.std(axis=1))
