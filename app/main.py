@@ -48,6 +48,7 @@ from app.services.breaker import CircuitBreaker
 from app.services.conversions import Conversions
 from app.services.history_guard import HistoryGuard
 from app.services.key_ring import KeyRing
+from app.services.former_ids import FormerIds
 from app.services.limited_users import LimitedUsers
 from app.services.live_engine import LiveEngine
 from app.services.popular import can_read_popular
@@ -181,6 +182,7 @@ async def open_services(settings: Settings, meter: Metrics, stack: AsyncExitStac
         database=database,
         live=live,
         limited=limited,
+        former_ids=FormerIds(database.histories, settings.history_timeout_ms / 1000),
         histories=HistoryGuard(breaker, meter),
         metrics=meter,
         signer=signer,

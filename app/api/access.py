@@ -19,6 +19,7 @@ from app.config import Settings
 from app.errors import Unavailable
 from app.services.api_keys import PREFIX, SCOPES, Scope, digest_of, id_of
 from app.services.exposure import is_loopback
+from app.services.former_ids import FormerIds
 from app.services.key_ring import KeyRing
 from app.services.rate_limits import RateLimiter, identity_of
 from app.services.user_tokens import TokenReader, TokenRefused
@@ -26,6 +27,7 @@ from app.services.user_tokens import TokenReader, TokenRefused
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 _NO_KEY = "This needs an API key or a user token: send it as `Authorization: Bearer`."
 _BAD_KEY = "The key or token is not valid."
+_FORMER_USER = "The token is for an id that was merged into a user: get one for that user."
 _OTHER_USER = "A user token is for one user, and every user_id must be that one."
 
 
@@ -164,6 +166,20 @@ def admit(scope: ASGIScope, access: Access) -> Caller:
                 raise _other_user()
         state["caller"] = caller
     return caller
+
+
+async def refuse_former_user(scope: ASGIScope, caller: Caller) -> None:
+    """Raise Unauthenticated for a user token whose id stands for somebody else since a merge.
+
+    Where the database does not say, writes are refused as Unavailable; what can be read without it is nobody's.
+    """
+    if caller.user_id is None:
+        return
+    former = await cast("FormerIds", scope["app"].state.services.former_ids).is_former(caller.user_id)
+    if former:
+        raise _unauthenticated(_FORMER_USER)
+    if former is None and scope["method"] != "GET":
+        raise Unavailable("The database cannot be reached now, or is too busy.")
 
 
 def check_body(caller: Caller, access: Access, body: Any) -> None:

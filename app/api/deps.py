@@ -13,6 +13,7 @@ from app.config import Settings
 from app.db import Database
 from app.models import ItemKey
 from app.services.conversions import Conversions
+from app.services.former_ids import FormerIds
 from app.services.history_guard import HistoryGuard
 from app.services.limited_users import LimitedUsers
 from app.services.live_engine import LiveEngine
@@ -51,6 +52,7 @@ class Services:
     database: Database
     live: LiveEngine
     limited: LimitedUsers
+    former_ids: FormerIds
     histories: HistoryGuard
     metrics: Metrics
     signer: Signer

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.access import Access, access_to, admit, check_body
+from app.api.access import Access, access_to, admit, check_body, refuse_former_user
 from app.api.conditional import etag_of
 from app.api.errors import MalformedRequest, problem_of
 from app.api.query_memory import QueryRefused, remembering
@@ -125,7 +125,7 @@ class StrictRoute(APIRoute):
         """Let the caller in, and take the quick way where there is one. Traces show FastAPI's own steps, so that a traced request
         takes those."""
         if scope["method"] in (self.methods or ()):
-            admit(scope, self.access)
+            await refuse_former_user(scope, admit(scope, self.access))
             if self.quick is not None and scope.get("fastapi.telemetry") is None:
                 left = await self.quick.handle(scope, receive, send)
                 if left is None:

@@ -7,7 +7,7 @@ import psycopg
 from merging import paused
 from workers import wait_until
 
-from app.services.merge_steps import run_merge_sync
+from app.services.merge_steps import lock_or_create_users, run_merge_sync
 from app.services.rating_merge import Outcome, merge_steps
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -58,3 +58,20 @@ def test_two_batches_that_meet_an_erasure_do_not_wait_for_each_other(database_ur
         assert begun[0].result(120) == ["created", "created"]
         left = erasing.execute("SELECT users.id, value FROM ratings JOIN users ON key = user_key ORDER BY 1").fetchall()
         assert left == [("ada", 1.0), ("bob", 1.0)]
+
+
+def test_a_batch_does_not_bring_back_whom_it_knew_by_an_alias(database_url: str) -> None:
+    """Between the batch's look at the aliases and its look at the users the owner of the alias is erased."""
+    with psycopg.connect(database_url, autocommit=True) as erasing, psycopg.connect(database_url) as writing:
+        erasing.execute("INSERT INTO users (id) VALUES ('ada')")
+        erasing.execute(
+            "INSERT INTO user_aliases SELECT 'visitor', key, now() + interval '1 day' FROM users WHERE id = 'ada'"
+        )
+
+        def erase() -> None:
+            erasing.execute("DELETE FROM users WHERE id = 'ada'")
+
+        found, created = run_merge_sync(writing, paused(lock_or_create_users({"visitor"}), 1, erase))
+        writing.commit()
+        assert erasing.execute("SELECT id, key FROM users").fetchall() == list(found.items())
+        assert created == set(found.values())

@@ -120,6 +120,7 @@ async def test_a_user_can_suppress_only_so_much(reading_service: Service) -> Non
     answer = await reading_service.client.put(address("users", "furious", "suppressions", "items", HORROR))
     assert (answer.status_code, answer.json()["code"]) == (409, "too_many_suppressions")
     assert len(ids(await reading_service.recommend("furious", limit=10))) == 10
+    await suppress(reading_service, "furious", "categories", "8")
     await restore(reading_service, "furious", "categories", "7")
     await suppress(reading_service, "furious", "items", HORROR)
 

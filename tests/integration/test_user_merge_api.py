@@ -11,6 +11,7 @@ from anyio import to_thread
 from trained import Service, address, ids, item_id, problem
 
 from app.db import open_sync_engine
+from app.services.limited_users import LimitedUsers
 from training.retention import delete_old_aliases
 
 pytestmark = pytest.mark.anyio
@@ -172,6 +173,11 @@ async def test_an_alias_runs_out(reading_service: Service) -> None:
     assert (await reading_service.recommend("out of"))["history_size"] == 0
     await reading_service.rate("out of", item_id("Horror", 1))
     assert (await get(reading_service, "run out"))["rating_count"] == 1
+    await _state_limits(reading_service, "run out", limits={})
+    await _state_limits(reading_service, "out of", limits={"max_duration": 100})
+    limited = LimitedUsers(reading_service.app.state.services.database.sessions, 60)
+    await limited.refresh()
+    assert [limited.may_be_limited(name) for name in ("run out", "out of")] == [False, True]
     again = await merged(reading_service, "run out", "out of")
     assert (again["outcome"], again["rating_count"]) == ("merged", 1)
 
@@ -183,6 +189,11 @@ async def test_an_alias_runs_out(reading_service: Service) -> None:
     with psycopg.connect(reading_service.database_url) as connection:
         (there,) = connection.execute("SELECT count(*) FROM user_aliases").fetchone() or (0,)
     assert await to_thread.run_sync(clean_up) == (0, there)
+
+
+async def _state_limits(service: Service, user: str, limits: dict[str, Any]) -> None:
+    answer = await service.client.put(address("users", user, "preferences"), json={"limits": limits})
+    assert answer.status_code == 200, answer.text
 
 
 async def test_nothing_is_lost_while_a_visitor_logs_in(reading_service: Service) -> None:

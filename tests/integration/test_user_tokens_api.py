@@ -167,3 +167,27 @@ async def test_a_token_that_was_good_ends_when_it_says(guarded: Guarded) -> None
     times.pop(0)
     with pytest.raises(TokenRefused, match="expired"):
         reader.read(token)
+
+
+async def test_a_token_of_a_visitor_does_not_open_the_account_they_were_merged_into(guarded: Guarded) -> None:
+    token, path = mint(guarded.full, "token visitor"), "/v1/users/token%20visitor"
+    assert (await guarded.send("PUT", f"{path}/ratings/x", token, json={"value": 3})).is_success
+    assert (await guarded.send("GET", f"{path}/recommendations", token)).is_success
+    merge = {"from_user_id": "token visitor"}
+    assert (await guarded.send("POST", "/v1/users/token%20owner:merge", guarded.full, json=merge)).is_success
+    for method, rest, body in [
+        ("GET", f"{path}", None),
+        ("GET", f"{path}/recommendations", None),
+        ("GET", f"{path}/ratings", None),
+        ("DELETE", f"{path}/ratings/x", None),
+        ("PUT", f"{path}/ratings/x", {"value": 1}),
+        ("POST", "/v1/ratings", RATING | {"user_id": "token visitor"}),
+        ("POST", "/v1/ratings:batch", {"ratings": [RATING | {"user_id": "token visitor"}]}),
+        ("POST", "/v1/events", EVENT | {"user_id": "token visitor"}),
+    ]:
+        answer = await guarded.send(method, rest, token, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), (method, rest)
+        assert "invalid_token" in answer.headers["WWW-Authenticate"]
+    assert (await guarded.send("GET", f"{path}/ratings/x", guarded.full)).json()["value"] == 3
+    owner = mint(guarded.full, "token owner")
+    assert (await guarded.send("GET", "/v1/users/token%20owner/ratings/x", owner)).is_success

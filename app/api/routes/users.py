@@ -1,12 +1,13 @@
 """Users over HTTP: what is known of one, their attributes, their neighbours, and erasure."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from app.api.access import requires
-from app.api.deps import NowDep, ServicesDep, SessionDep
+from app.api.deps import AfterCommitDep, NowDep, ServicesDep, SessionDep
 from app.api.docs_examples import refused
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
@@ -64,7 +65,8 @@ async def patch_user(user_id: UserIdPath, body: UserPatch, session: SessionDep, 
 )
 async def erase_user(user_id: UserIdPath, session: SessionDep) -> None:
     """Erase everything held on the user: ratings, events, preferences, suppressions, attributes. Nothing happens for an unknown
-    user; a former id of a merged user is refused, for it would erase the whole account. What the release has learned from them goes with the next training; no release says who taught it."""
+    user; a former id of a merged user is refused, for it would erase the whole account. What the release has learned from them
+    goes with the next training; no release says who taught it."""
     await users.erase_user(session, user_id)
 
 
@@ -76,13 +78,20 @@ async def erase_user(user_id: UserIdPath, session: SessionDep) -> None:
 )
 @requires("write")
 async def merge_users(
-    user_id: UserIdPath, body: MergeIn, session: SessionDep, now: NowDep, response: Response
+    user_id: UserIdPath,
+    body: MergeIn,
+    session: SessionDep,
+    services: ServicesDep,
+    after_commit: AfterCommitDep,
+    now: NowDep,
+    response: Response,
 ) -> MergedUser:
     """An anonymous visitor has logged in: ratings (of one item the newest), events, exposures and suppressions go to the user,
     and so do preferences and attributes that the user has not stated. For 90 days whoever names the former id means this user,
-    in every call. For your backend, with a server key. Once more changes nothing; merges of merged users go along."""
+    in every call with a server key; user tokens for it are refused. For your backend, with a server key. Once more changes nothing; merges of merged users go along."""
     response.headers["Cache-Control"] = "no-store"
     done = await merge(session, user_id, body.from_user_id, now=now)
+    after_commit.add(partial(services.former_ids.hear, body.from_user_id))
     return MergedUser(
         outcome=done.outcome,
         user_id=done.user_id,
