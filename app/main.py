@@ -46,13 +46,14 @@ from app.api.routing import CanonicalPath
 from app.config import Settings
 from app.services.breaker import CircuitBreaker
 from app.services.conversions import Conversions
+from app.services.former_ids import FormerIds
 from app.services.history_guard import HistoryGuard
 from app.services.key_ring import KeyRing
-from app.services.former_ids import FormerIds
 from app.services.limited_users import LimitedUsers
 from app.services.live_engine import LiveEngine
 from app.services.popular import can_read_popular
 from app.services.signing import open_signer
+from app.services.user_export import Exports
 from app.services.user_tokens import TokenReader
 from app.telemetry import configure_logging
 from app.telemetry.metrics import Metrics
@@ -182,6 +183,7 @@ async def open_services(settings: Settings, meter: Metrics, stack: AsyncExitStac
         database=database,
         live=live,
         limited=limited,
+        exports=Exports(database.sessions),
         former_ids=FormerIds(database.histories, settings.history_timeout_ms / 1000),
         histories=HistoryGuard(breaker, meter),
         metrics=meter,

@@ -19,6 +19,7 @@ from app.services.limited_users import LimitedUsers
 from app.services.live_engine import LiveEngine
 from app.services.process_state import record_state
 from app.services.signing import Signer
+from app.services.user_export import Exports
 from app.telemetry.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -53,6 +54,7 @@ class Services:
     live: LiveEngine
     limited: LimitedUsers
     former_ids: FormerIds
+    exports: Exports
     histories: HistoryGuard
     metrics: Metrics
     signer: Signer

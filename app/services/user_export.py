@@ -1,6 +1,7 @@
 """Everything that is held on one user, read a part at a time: however much it is, little of it is in memory."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -8,13 +9,16 @@ from typing import Any, Literal
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.errors import NotFound
+from app.errors import NotFound, Unavailable
 from app.models import Event, Exposure, Item, ListOrigin, Rating, User, UserAlias
 from app.services.recommendation_ids import LIST_KINDS
 from app.services.user_ids import user_key_of
 from app.services.wishes import StoredPreferences, Suppression, get_preferences, list_suppressions
 
 ROWS_A_PART = 1_000
+MOST_EXPORTS = 2
+"""How many exports a worker reads at a time; the rest of its connections are for everybody else."""
+TOO_MANY_EXPORTS = "As many exports as this process allows at a time are being read."
 
 Section = Literal["ratings", "events", "exposures"]
 Rows = Sequence[dict[str, Any]]
@@ -33,7 +37,7 @@ class Held:
     suppressions: Sequence[Suppression]
 
 
-async def read_held(session: AsyncSession, user_id: str, *, now: datetime) -> Held:
+async def _read_held(session: AsyncSession, user_id: str, *, now: datetime) -> Held:
     """What is held on a user beside what they did; NotFound for one of whom nothing was ever written."""
     user = (await session.execute(select(User).where(User.key == user_key_of(user_id)))).scalar_one_or_none()
     if user is None:
@@ -50,21 +54,59 @@ async def read_held(session: AsyncSession, user_id: str, *, now: datetime) -> He
     )
 
 
-async def read_feedback_held(
-    sessions: async_sessionmaker[AsyncSession], user_key: int
-) -> AsyncIterator[tuple[Section, Rows]]:
-    """Everything the user did, oldest first, as one moment has it: each section in parts, an empty one as one empty part.
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A reading of a user that has begun, in one transaction. ``feedback`` is everything the user did, oldest first: each section
+    in parts, an empty one as one empty part; tombstones are ratings whose value is None. Whoever has it has to close it."""
 
-    Tombstones are ratings whose value is None. A server-side cursor holds what is not read yet.
-    """
-    async with sessions() as session:
-        await session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
-        for section, statement in _statements(user_key).items():
-            stream = await session.stream(statement.execution_options(yield_per=ROWS_A_PART))
-            yield section, []
-            async for part in stream.mappings().partitions():
-                rows = [{str(name): value for name, value in row.items()} for row in part]
-                yield section, [_readable(row) for row in rows] if section == "exposures" else rows
+    held: Held
+    feedback: AsyncIterator[tuple[Section, Rows]]
+    _stack: AsyncExitStack
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        await self._stack.aclose()
+
+
+class Exports:
+    """The exports of a worker, a few at a time: each holds a connection for as long as its reader takes."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+        self._sessions = sessions
+        self._running = 0
+
+    async def begin(self, user_id: str, *, now: datetime) -> Export:
+        """Begin to read what is held on a user, all of it as one moment has it.
+
+        Raises NotFound for one of whom nothing was ever written, Unavailable while :data:`MOST_EXPORTS` are being read.
+        """
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._counted())
+            session = await stack.enter_async_context(self._sessions())
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            await session.connection(execution_options=options)
+            held = await _read_held(session, user_id, now=now)
+            return Export(held, _read_feedback(session, held.user_key), stack.pop_all())
+
+    @contextmanager
+    def _counted(self) -> Generator[None]:
+        if self._running >= MOST_EXPORTS:
+            raise Unavailable(TOO_MANY_EXPORTS, code="too_many_exports")
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+
+async def _read_feedback(session: AsyncSession, user_key: int) -> AsyncIterator[tuple[Section, Rows]]:
+    """See :class:`Export`. A server-side cursor holds what is not read yet."""
+    for section, statement in _statements(user_key).items():
+        stream = await session.stream(statement.execution_options(yield_per=ROWS_A_PART))
+        yield section, []
+        async for part in stream.mappings().partitions():
+            rows = [{str(name): value for name, value in row.items()} for row in part]
+            yield section, [_readable(row) for row in rows] if section == "exposures" else rows
 
 
 def _statements(user_key: int) -> dict[Section, Select[*tuple[Any, ...]]]:
@@ -84,6 +126,7 @@ def _statements(user_key: int) -> dict[Section, Select[*tuple[Any, ...]]]:
         Item.id.label("item_id"),
         Exposure.list.label("list_kind"),
         ListOrigin.release,
+        ListOrigin.variant,
         Exposure.made_at,
         Exposure.shown,
         Exposure.clicked,
@@ -99,5 +142,6 @@ def _statements(user_key: int) -> dict[Section, Select[*tuple[Any, ...]]]:
 
 
 def _readable(exposure: dict[str, Any]) -> dict[str, Any]:
-    """An exposure with its kind of list by name, and no release as None."""
-    return exposure | {"list_kind": LIST_KINDS.get(exposure["list_kind"]), "release": exposure["release"] or None}
+    """An exposure with its kind of list by name, and no release or variant as None."""
+    origin = {name: exposure[name] or None for name in ("release", "variant")}
+    return exposure | {"list_kind": LIST_KINDS.get(exposure["list_kind"])} | origin

@@ -1,11 +1,17 @@
 """Everything held on a user, handed out and erased."""
 
+import asyncio
+from datetime import UTC, datetime
+
 import psycopg
 import pytest
+from starlette.types import Message
 from trained import Service, address, ids, item_id
 
-from app.api.schemas.user_export import UserExport
-from app.services.user_export import ROWS_A_PART
+from app.api import export_response
+from app.api.export_response import ExportResponse
+from app.api.schemas.user_export import UserExport, render_export
+from app.services.user_export import MOST_EXPORTS, ROWS_A_PART, Exports
 
 pytestmark = pytest.mark.anyio
 
@@ -47,8 +53,8 @@ async def test_everything_is_exported_and_then_erased(reading_service: Service) 
     assert sorted((each.event_id, each.kind, each.position) for each in found.events) == [
         ("export-1", "impression", 1), ("export-2", "impression", 2),
     ]  # fmt: skip
-    assert [(each.list_kind, each.shown, each.release) for each in found.exposures] == [
-        ("recommendations", True, shown["release"])
+    assert [(each.list_kind, each.shown, each.release, each.variant) for each in found.exposures] == [
+        ("recommendations", True, shown["release"], shown.get("variant"))
     ] * 2
     assert (found.preferences.liked.categories, found.suppressions[0].id) == (["Horror"], item_id("Comedy", 1))
 
@@ -74,3 +80,26 @@ async def test_a_long_history_is_exported_in_parts(reading_service: Service) -> 
     found = await exported(reading_service, "long export")
     assert {each.event_id for each in found.events} == {row["event_id"] for row in rows}
     assert [each.occurred_at for each in found.events] == sorted(each.occurred_at for each in found.events)
+
+
+async def test_only_so_many_exports_are_read_at_a_time(
+    reading_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds a connection: readers who are slow, or never read, must not take all of them."""
+    await reading_service.like("slow export", "Horror", range(1))
+    exports: Exports = reading_service.app.state.services.exports
+    monkeypatch.setattr(export_response, "SEND_SECONDS", 0.01)
+    for _ in range(2):
+        begun = [await exports.begin("slow export", now=datetime.now(UTC)) for _ in range(MOST_EXPORTS)]
+        refused = await reading_service.client.get(address("users", "slow export", "export"))
+        assert (refused.status_code, refused.json()["code"]) == (503, "too_many_exports")
+        assert refused.headers["retry-after"]
+        for export in begun:
+            answer = ExportResponse(export, render_export(export.held, export.feedback))
+            await answer.stream_response(_never_sent)
+    monkeypatch.undo()
+    assert (await exported(reading_service, "slow export")).ratings
+
+
+async def _never_sent(_: Message) -> None:
+    await asyncio.Event().wait()

@@ -4,11 +4,11 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
-from fastapi.responses import StreamingResponse
 
 from app.api.access import requires
 from app.api.deps import AfterCommitDep, NowDep, ServicesDep, SessionDep
 from app.api.docs_examples import refused
+from app.api.export_response import ExportResponse
 from app.api.routing import Router
 from app.api.schemas.base import ExternalId
 from app.api.schemas.query import Limit
@@ -25,7 +25,7 @@ from app.api.schemas.users import (
 )
 from app.services import users
 from app.services.neighbours import list_neighbours
-from app.services.user_export import read_feedback_held, read_held
+from app.services.user_export import TOO_MANY_EXPORTS
 from app.services.user_merge import merge_users as merge
 
 router = Router(prefix="/v1", tags=["Users"])
@@ -88,7 +88,8 @@ async def merge_users(
 ) -> MergedUser:
     """An anonymous visitor has logged in: ratings (of one item the newest), events, exposures and suppressions go to the user,
     and so do preferences and attributes that the user has not stated. For 90 days whoever names the former id means this user,
-    in every call with a server key; user tokens for it are refused. For your backend, with a server key. Once more changes nothing; merges of merged users go along."""
+    in every call with a server key; user tokens for it are refused. For your backend, with a server key. Once more changes
+    nothing; merges of merged users go along."""
     response.headers["Cache-Control"] = "no-store"
     done = await merge(session, user_id, body.from_user_id, now=now)
     after_commit.add(partial(services.former_ids.hear, body.from_user_id))
@@ -107,17 +108,15 @@ async def merge_users(
     operation_id="export_user",
     summary="Export everything held on a user",
     response_model=UserExport,
-    responses=_NOT_FOUND,
+    responses=_NOT_FOUND | refused(503, "too_many_exports", TOO_MANY_EXPORTS),
 )
 @requires("read")
 async def export_user(user_id: UserIdPath, services: ServicesDep, now: NowDep) -> Response:
     """Ratings, events, exposures, preferences, suppressions, attributes and former ids, as one JSON document that is written
-    while it is read, however long it is. For your backend, with a server key. A release holds nothing of any one user."""
-    async with services.database.sessions() as session:
-        held = await read_held(session, user_id, now=now)
-    feedback = read_feedback_held(services.database.sessions, held.user_key)
-    headers = {"Cache-Control": "no-store"}
-    return StreamingResponse(render_export(held, feedback), media_type="application/json", headers=headers)
+    while it is read, however long it is, and that shows one moment. For your backend, with a server key. A process writes two at
+    a time, and ends one whose reader takes more than half a minute over a part. A release holds nothing of any one user."""
+    export = await services.exports.begin(user_id, now=now)
+    return ExportResponse(export, render_export(export.held, export.feedback))
 
 
 @router.get("/users/{user_id}/neighbours", operation_id="list_neighbours", summary="List users like a user")

@@ -50,6 +50,7 @@ class ExposureHeld(Answer):
     item_id: str
     list_kind: str | None
     release: str | None
+    variant: str | None = Field(description="The variant of the recommender that made the list, if it had any.")
     made_at: datetime
     shown: bool
     clicked: bool
