@@ -117,6 +117,7 @@ class ExposureHeld(TypedDict):
     item_id: str
     list_kind: str | None
     release: str | None
+    variant: str | None
     made_at: str
     shown: bool
     clicked: bool
