@@ -1,8 +1,9 @@
 """A library to search in: a hundred thousand made-up titles with people, and what is typed to find them."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ import pandas as pd
 
 from benchmarks.data import FIRST_SECONDS, DataSet, Size
 from benchmarks.load import Request
+from benchmarks.workspace import Workspace
 from training.importers.generated import GENRES
 
 SEED = 20_040_229
@@ -67,6 +69,19 @@ class Asked:
 
     kind: str
     request: Request
+
+
+@contextmanager
+def stored_library(workspace: Workspace, name: str, size: Size) -> Generator[tuple[Library, Workspace]]:
+    """A library of this size in a database of its own, with people, and a workspace on that."""
+    home = workspace.home / name
+    library = make_library(size.items)
+    data = write_library(home / "generated", library, size)
+    with workspace.another_database() as empty:
+        stored = replace(empty, home=home, data=data)
+        _ = stored.imported  # the titles first, then the people in them
+        stored.import_table(data.path / "people.csv", kind="items")
+        yield library, stored
 
 
 def make_library(n_titles: int) -> Library:

@@ -1,12 +1,11 @@
 """What filters and the rows of a home page cost beside one plain list, over HTTP."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from urllib.parse import quote, urlencode
 
 from benchmarks.data import Size
 from benchmarks.figures import Figure, at_most, median_of
-from benchmarks.library import Library, make_library, write_library
+from benchmarks.library import Library, stored_library
 from benchmarks.load import Request, put_load
 from benchmarks.processes import Server, processor_seconds
 from benchmarks.workspace import Workspace
@@ -21,14 +20,8 @@ def measure_lists(workspace: Workspace) -> list[Figure]:
     """Personal lists with filters, and home, each against the plain list of the same users: how many times its processor time, of
     the worker alone, in rounds that take turns."""
     size, rounds, seconds = (QUICK, 2, 0.5) if workspace.quick else (SIZE, 7, 1.5)
-    home = workspace.home / "lists"
-    library = make_library(size.items)
-    data = write_library(home / "generated", library, size)
-    with workspace.another_database() as empty:
-        titles = replace(empty, home=home, data=data)
-        users = titles.user_ids()
-        titles.import_table(data.path / "people.csv", kind="items")
-        paths = list_paths(library)
+    with stored_library(workspace, "lists", size) as (library, titles):
+        users, paths = titles.user_ids(), list_paths(library)
         with titles.service() as service:
             for path in paths.values():
                 _processor_time(service, users, path, seconds / 3)  # to warm up
@@ -37,7 +30,7 @@ def measure_lists(workspace: Workspace) -> list[Figure]:
                 for _ in range(rounds)
             ]
     plain = [each["plain"] for each in taken]
-    figures = [median_of("plain list", plain, "us/request", note=f"{data.name}; {size.ratings:,} ratings")]
+    figures = [median_of("plain list", plain, "us/request", note=f"{titles.data.name}; {size.ratings:,} ratings")]
     for name in list(paths)[1:]:
         ratios = [each[name] / each["plain"] for each in taken]
         most = HOME_TIMES if name == "home" else FILTERED_TIMES

@@ -1,11 +1,11 @@
 """Search over HTTP in a large catalogue, as people type."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from benchmarks.data import Size
 from benchmarks.figures import Figure, at_most, quantile
-from benchmarks.library import KINDS, Asked, make_library, search_requests, write_library
+from benchmarks.library import KINDS, Asked, search_requests, stored_library
 from benchmarks.load import Answers, put_load
 from benchmarks.processes import Server, processor_seconds
 from benchmarks.workspace import Workspace
@@ -22,19 +22,14 @@ def measure_search(workspace: Workspace) -> list[Figure]:
     """A mix of searches through one worker, one after the other and then four at once, on generated titles in a database of
     their own."""
     size, count = (QUICK, QUICK_SEARCHES) if workspace.quick else (SIZE, SEARCHES)
-    home = workspace.home / "search"
-    library = make_library(size.items)
-    data = write_library(home / "generated", library, size)
-    with workspace.another_database() as empty:
-        titles = replace(empty, home=home, data=data)
+    with stored_library(workspace, "search", size) as (library, titles):
         users = titles.user_ids()
-        titles.import_table(data.path / "people.csv", kind="items")
         rounds = [search_requests(library, users, count, seed=SEED + number) for number in range(3)]
         with titles.service() as service:
             _measure(titles, service, rounds[0][: count // 4], connections=1)  # to warm up
             alone = _measure(titles, service, rounds[1], connections=1)
             together = _measure(titles, service, rounds[2], connections=AT_ONCE)
-    note = f"{data.name}; {count:,} searches, one after the other"
+    note = f"{titles.data.name}; {count:,} searches, one after the other"
     return [
         Figure("p95", alone.quantile(0.95), "ms", at_most(P95_MS), note=note),
         Figure("  p50", alone.quantile(0.5), "ms"),

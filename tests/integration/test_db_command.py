@@ -1,23 +1,10 @@
 """``medley db``, run as a person would, against a fresh database."""
 
-import io
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from commands import Command, Done, run_medley
 from sqlalchemy.engine import make_url
-
-from cli.main import main
-
-
-class Done(NamedTuple):
-    code: object
-    out: str
-    err: str
-
-
-Command = Callable[..., Done]
 
 
 @pytest.fixture
@@ -26,10 +13,7 @@ def medley_db(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 
     def run(url: str, *arguments: str, stdin: str = "") -> Done:
         monkeypatch.setenv("MEDLEY_DATABASE_URL", url)
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as end:
-            main(["db", *arguments])
-        return Done(end.value.code, *capfd.readouterr())
+        return run_medley(monkeypatch, capfd, "db", *arguments, stdin=stdin)
 
     return run
 

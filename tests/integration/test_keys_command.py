@@ -1,26 +1,14 @@
 """``medley keys``, run as a person would: make, list, revoke, ensure; and tokens that a service takes."""
 
-import io
 import re
-from collections.abc import Callable
-from typing import NamedTuple
 
 import jwt
 import psycopg
 import pytest
+from commands import Command, Done, run_medley
 
 from app.db import driver_url
 from app.services.api_keys import id_of, make_key, token_secret_of
-from cli.main import main
-
-
-class Done(NamedTuple):
-    code: object
-    out: str
-    err: str
-
-
-Command = Callable[..., Done]
 
 
 @pytest.fixture
@@ -29,10 +17,7 @@ def medley_keys(database_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytes
     monkeypatch.setenv("MEDLEY_DATABASE_URL", database_url)
 
     def run(*arguments: str, stdin: str = "") -> Done:
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as end:
-            main(["keys", *arguments])
-        return Done(end.value.code, *capfd.readouterr())
+        return run_medley(monkeypatch, capfd, "keys", *arguments, stdin=stdin)
 
     return run
 
