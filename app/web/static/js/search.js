@@ -42,12 +42,15 @@ export function installSearch(root) {
       if (!mine.signal.aborted) show([], q, error.message);
     }
   });
+  // What was pointed at stays so in a newer answer that has it too: an arrow pressed while one is on its way is not lost.
   function show(items, q, problem) {
+    const pointed = options()[active]?.dataset.item;
+    list.setAttribute("aria-label", `Found for “${q}”`);
     list.replaceChildren(...items.map((entry, number) => option(entry, number, go)));
     if (!items.length) list.append(h("li", { class: "found-none", role: "option", "aria-disabled": "true", id: "found-none" }, problem ?? `Nothing like “${q}”.`));
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
-    point(-1);
+    point(pointed === undefined ? -1 : items.findIndex((entry) => entry.item_id === pointed));
   }
   input.addEventListener("input", look);
   input.addEventListener("focus", () => input.value.trim() && look());
@@ -69,7 +72,7 @@ export function installSearch(root) {
 
 function option(entry, number, go) {
   const text = [withPerson(entry), yearOf(entry.item), (entry.item.categories ?? []).slice(0, 2).join(", ")].filter(Boolean).join(" · ");
-  return h("li", { role: "option", id: `found-${number}`, "aria-selected": "false", class: "found-option", onmousedown: (event) => event.preventDefault(), onclick: () => go(`#/item/${encodeURIComponent(entry.item_id)}`) },
+  return h("li", { role: "option", id: `found-${number}`, "aria-selected": "false", "data-item": entry.item_id, class: "found-option", onmousedown: (event) => event.preventDefault(), onclick: () => go(`#/item/${encodeURIComponent(entry.item_id)}`) },
     h("span", { class: "found-cover" }, coverOf(entry.item)), h("span", { class: "found-text" }, h("strong", {}, entry.item.title), h("small", {}, text)));
 }
 
