@@ -10,37 +10,66 @@ import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 import pytest
+from databases import fresh_database
 from serving import Server, children, eventually, is_running, running_server
 from trained import train_small
 
-from app.config import Settings
 from app.db import driver_url
 from app.postgres import server_home
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc"),
+    pytest.mark.xdist_group("serve_workers"),  # all on one server, which is started once
+]
 
 SWAP_SECONDS = 2.0
 MACHINE_SECONDS = 30.0  # what a machine that does many things at once may add
 
 
-@pytest.fixture
-def server(trained_settings: Settings, tmp_path: Path) -> Generator[Server]:
-    assert trained_settings.database_url is not None
+@dataclass(frozen=True)
+class Database:
+    """A trained database, and where the service on it keeps its data."""
+
+    url: str
+    data_dir: Path
+
+
+@pytest.fixture(scope="module")
+def database(server_url: str, trained_template: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Database]:
+    with fresh_database(server_url, trained_template) as url:
+        yield Database(url, tmp_path_factory.mktemp("workers"))
+
+
+@pytest.fixture(scope="module")
+def server(database: Database) -> Generator[Server]:
+    """Two workers, for every test that leaves two behind."""
+    with two_workers(database) as server:
+        yield server
+
+
+@contextmanager
+def two_workers(database: Database) -> Generator[Server]:
     variables = {
-        "MEDLEY_DATABASE_URL": trained_settings.database_url.get_secret_value(),
-        "MEDLEY_DATA_DIR": str(tmp_path),
+        "MEDLEY_DATABASE_URL": database.url,
+        "MEDLEY_DATA_DIR": str(database.data_dir),
         "MEDLEY_DRAIN_SECONDS": "60",
         "MEDLEY_HISTORY_TIMEOUT_MS": "10000",  # no list is to be degraded because the machine is busy
     }
-    with running_server(tmp_path, variables, "--workers", "2") as server:
-        eventually(lambda: server.metric("medley_release_workers") == 2, 150)
+    with running_server(database.data_dir, variables, "--workers", "2") as server:
+        until_both_serve(server)
         yield server
+
+
+def until_both_serve(server: Server, release: str = "") -> None:
+    eventually(lambda: server.metric("medley_release_workers", f'release="{release}') == 2, 150)
 
 
 def worker_pids(server: Server) -> list[int]:
@@ -73,31 +102,32 @@ class Reader(threading.Thread):
         self.join(20)
 
 
-def test_workers_share_swap_count_and_are_replaced(server: Server, trained_settings: Settings, tmp_path: Path) -> None:
-    assert trained_settings.database_url is not None
-    url = trained_settings.database_url.get_secret_value()
+def test_workers_share_swap_count_and_are_replaced(server: Server, database: Database) -> None:
+    route = 'route="/v1/users/{user_id}/recommendations"'
+    requests = ("medley_http_request_duration_seconds_count", route, 'status="2xx"')
+    lists = ("medley_lists_total", 'fallback="none"', 'degraded="none"')
+    before = server.metric(*requests), server.metric(*lists)
     first = server.recommend()["release"]
     pids = worker_pids(server)
     assert len(pids) == 2
     for pid in pids:
         assert f"{first}/" in Path(f"/proc/{pid}/maps").read_text(), "the artifact is mapped, not copied"
-        assert urlsplit(url).password not in Path(f"/proc/{pid}/cmdline").read_text()
+        assert urlsplit(database.url).password not in Path(f"/proc/{pid}/cmdline").read_text()
 
-    route = 'route="/v1/users/{user_id}/recommendations"'
     for _ in range(40):
         server.recommend()
     # A request is counted once its answer is out, so the last may be missing for a moment.
-    eventually(lambda: server.metric("medley_http_request_duration_seconds_count", route, 'status="2xx"') == 41)
-    assert server.metric("medley_lists_total", 'fallback="none"', 'degraded="none"') == 41
+    eventually(lambda: server.metric(*requests) == before[0] + 41)
+    assert server.metric(*lists) == before[1] + 41
     assert "user-000" not in server.get("/metrics").text
 
     # A new release reaches every worker, and no reader sees more than another name.
     readers = [Reader(server), Reader(server)]
     for reader in readers:
         reader.start()
-    second = train_small(driver_url(url), tmp_path / "artifacts").release
+    second = train_small(driver_url(database.url), database.data_dir / "artifacts").release
     activated = time.monotonic()
-    eventually(lambda: server.metric("medley_release_workers", f'release="{second}"') == 2)
+    until_both_serve(server, second)
     for reader in readers:
         reader.stop()
         assert reader.failures == []
@@ -109,16 +139,15 @@ def test_workers_share_swap_count_and_are_replaced(server: Server, trained_setti
     counted = server.metric("medley_http_request_duration_seconds_count", route)
     os.kill(pids[0], signal.SIGKILL)
     eventually(lambda: len(set(worker_pids(server)) - {pids[0]}) == 2)
-    eventually(lambda: server.metric("medley_release_workers", f'release="{second}"') == 2, 60)
+    until_both_serve(server, second)
     assert server.metric("medley_http_request_duration_seconds_count", route) >= counted
     assert pids[1] in worker_pids(server)
 
 
 def test_changes_of_items_reach_every_worker_however_late_they_are_committed(
-    server: Server, trained_settings: Settings
+    server: Server, database: Database
 ) -> None:
-    assert trained_settings.database_url is not None
-    url = driver_url(trained_settings.database_url.get_secret_value())
+    url = driver_url(database.url)
 
     def seen(item: str, expected: bool) -> None:
         """Every worker has it or has it not: many requests at once, so that each worker answers some."""
@@ -144,7 +173,12 @@ def test_changes_of_items_reach_every_worker_however_late_they_are_committed(
         seen("horror-05", False)
 
 
-def test_a_stop_drains_and_leaves_nothing(server: Server) -> None:
+def test_a_stop_drains_and_leaves_nothing(database: Database) -> None:
+    with two_workers(database) as server:
+        _stop_in_the_middle_of_a_request(server)
+
+
+def _stop_in_the_middle_of_a_request(server: Server) -> None:
     pids = worker_pids(server)
     environment = Path(f"/proc/{pids[0]}/environ").read_bytes().split(b"\0")
     metrics = next(Path(each.decode().partition("=")[2]) for each in environment if each.startswith(b"PROMETHEUS_"))
@@ -203,6 +237,7 @@ def test_a_parent_that_stands_still_is_told_and_costs_no_reader_anything(server:
     pids = worker_pids(server)
     os.kill(pids[0], signal.SIGKILL)
     eventually(lambda: len(set(worker_pids(server)) - {pids[0]}) == 2, 60)
+    until_both_serve(server)
 
 
 def test_a_taken_port_is_told_and_nothing_starts(server: Server, tmp_path: Path) -> None:
