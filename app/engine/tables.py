@@ -13,8 +13,8 @@ from app.engine.history import History
 CANCELLED = np.float32(1e-3)
 """Where the variance is less than this of the mean square, their difference in single precision does not tell it."""
 
-FORGOTTEN = 4.0
-"""Entries older than this many time scales are not looked up: together they weigh 2%."""
+FORGOTTEN = 2.5
+"""Entries older than this many time scales are not looked up: together they weigh 8%, and lists are no worse without them."""
 
 
 class Table(Protocol):
