@@ -27,10 +27,15 @@ class StoredOpinions:
 
     @classmethod
     def of(
-        cls, rating_count: ColumnElement[Any], rating_total: ColumnElement[Any], vote_share: float
+        cls,
+        rating_count: ColumnElement[Any],
+        rating_total: ColumnElement[Any],
+        vote_share: float,
+        overall_mean: float | None = None,
     ) -> "StoredOpinions":
-        """The expressions for an item with so many ratings, which add up to that (NULL for none)."""
-        overall = select(func.coalesce(func.avg(Rating.value), 0.0)).where(Rating.value.is_not(None)).scalar_subquery()
+        """The expressions for an item with so many ratings, which add up to that (NULL for none). Where the mean of all ratings
+        is not known it is worked out from all of them."""
+        overall = literal(overall_mean) if overall_mean is not None else _overall_mean()
         count, total = func.coalesce(rating_count, 0), func.coalesce(rating_total, 0.0)
         votes = func.coalesce(Item.votes, 0)
         trusted = case((Item.vote_mean.is_(None), 0.0), else_=func.least(votes, MOST_VOTES))
@@ -42,6 +47,10 @@ class StoredOpinions:
             count + votes,
             case((count + trusted > 0, mean)),
         )
+
+
+def _overall_mean() -> ColumnElement[Any]:
+    return select(func.coalesce(func.avg(Rating.value), 0.0)).where(Rating.value.is_not(None)).scalar_subquery()
 
 
 def shown_conditions(now: dt.datetime) -> list[ColumnElement[bool]]:

@@ -1,7 +1,7 @@
 """Search: titles and people that answer a query, in the order of how well they do and of how well they suit the user."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -9,9 +9,12 @@ import numpy as np
 import orjson
 
 from app.engine.arrays import NO_ROWS, BoolArray, DoubleArray, RowArray
+from app.services.cards import CardField
 from app.services.catalogue import Catalogue
-from app.services.frozen_lists import MOST_ITEMS
+from app.services.frozen_lists import MOST_ITEMS, Page
 from app.services.live_engine import Serving
+from app.services.reasons import Reason
+from app.services.recommendations import ListRequest
 from app.services.search_index import SearchIndex
 from app.services.search_limits import SHORTEST_COMPARED
 from app.services.search_segment import Found
@@ -33,8 +36,20 @@ _HELD: "Answer" = (TextMatch("similar", 1.0), None)
 
 
 @dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What is searched for, and what is wanted of the list; ``page`` is a later one of it. ``vote_share`` brings votes to the
+    scale of the ratings."""
+
+    query: Query
+    wishes: ListRequest
+    page: Page | None
+    vote_share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """One item that was found. ``by`` says whether by its title or by ``person``; ``card`` is JSON."""
+    """One item that was found. ``by`` says whether by its title or by ``person``; ``card`` is JSON. What the score is made of,
+    what of a user's history speaks for the item, and the stars they would give it, are there when asked for."""
 
     key: int
     item_id: str
@@ -43,6 +58,9 @@ class Hit:
     by: Literal["title", "person"]
     quality: Quality
     person: str | None = None
+    contributions: Mapping[str, float] | None = None
+    reasons: Sequence[Reason] | None = None
+    predicted_rating: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +90,15 @@ class Look:
     found: Found
     allowed: BoolArray
     suiting: Suiting
+    fields: Sequence[CardField] | None
+    explain: bool
 
     @classmethod
-    def at(cls, serving: Serving, query: Query, allowed: BoolArray, suiting: Suiting) -> "Look":
+    def at(cls, serving: Serving, request: SearchRequest, allowed: BoolArray, suiting: Suiting) -> "Look":
         """A look at what is served now."""
-        return cls(serving.catalogue, serving.search, query, serving.search.find(query.words), allowed, suiting)
+        query, found = request.query, serving.search.find(request.query.words)
+        shown = request.wishes.fields, request.wishes.explain
+        return cls(serving.catalogue, serving.search, query, found, allowed, suiting, *shown)
 
     def rank(self, limit: int) -> tuple[list[Hit], RowArray]:
         """The first ``limit`` hits, and the keys of those that follow. What only looks like the query is looked for where fewer
@@ -127,21 +149,36 @@ class Look:
         return self._hits(rows[best], [hits[place] for place in best]), keys[order[limit:MOST_ITEMS]]
 
     def _scores(self, rows: RowArray, answers: Sequence[Answer]) -> DoubleArray:
-        """How well the rows match and suit. Where a text matches nearly the match counts more, and with it what the text holds of
-        the words: a word with a typo says more than letters here and there."""
+        """How well the rows match and suit."""
+        matches, suits = self._parts(rows, answers)
+        return matches + suits
+
+    def _parts(self, rows: RowArray, answers: Sequence[Answer]) -> tuple[DoubleArray, DoubleArray]:
+        """How well the rows match, and how well they suit. Where a text matches nearly the match counts more, and with it what
+        the text holds of the words: a word with a typo says more than letters here and there."""
         nearly = np.array([match.quality == "similar" for match, _ in answers], np.bool_)
         matches = np.array([match.score for match, _ in answers], np.float64)
-        suits = self.suiting.weight * self.suiting.values[rows]
-        return matches + np.where(nearly, NEARLY * suits + HOLDING * self.found.matches[rows], suits)
+        suits = self.suiting.weight * self.suiting.values[rows].astype(np.float64)
+        return matches + np.where(nearly, HOLDING * self.found.matches[rows], 0), np.where(
+            nearly, NEARLY * suits, suits
+        )
 
     def _hits(self, rows: RowArray, answers: Sequence[Answer]) -> list[Hit]:
         catalogue = self.catalogue
         keys: list[int] = catalogue.keys_of(rows).tolist()
-        scores: list[float] = self._scores(rows, answers).tolist()
-        shown = catalogue.show(rows.tolist())
-        return [
+        matches, suits = self._parts(rows, answers)
+        scores: list[float] = (matches + suits).tolist()
+        shown = catalogue.show(rows.tolist(), self.fields)
+        hits = [
             Hit(key, item_id, score, card, "title" if person is None else "person", match.quality, person)
             for key, (item_id, card), score, (match, person) in zip(keys, shown, scores, answers, strict=True)
+        ]
+        if not self.explain:
+            return hits
+        parts = zip(hits, matches.tolist(), suits.tolist(), strict=True)
+        return [
+            replace(hit, contributions={"match": match, self.suiting.source: suit}, reasons=())
+            for hit, match, suit in parts
         ]
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import BigInteger, func, literal, select
@@ -12,24 +13,25 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.errors import Unavailable
 from app.models import Item, Rating
-from app.services.cards import item_card
+from app.services.cards import CardField, item_card, pick_fields
+from app.services.changed_items import facts_of
 from app.services.deadlines import run_within
 from app.services.filter_conditions import StoredOpinions, filter_conditions, shown_conditions
-from app.services.filters import Filters
-from app.services.search import Answer, Hit, answer_query
+from app.services.search import Answer, Hit, SearchRequest, answer_query
 from app.services.search_candidates import Candidate
-from app.services.search_text import Query, fold
+from app.services.search_text import fold
 from app.services.suiting import COMMON_WEIGHT, NEARLY
+
+# What is compared with the query, and what every card shows.
+_NARROW = (Item.key, Item.id, Item.title, Item.people, Item.categories, Item.released_on, Item.image_url)
 
 
 async def read_hits(
     sessions: async_sessionmaker[AsyncSession],
-    query: Query,
+    request: SearchRequest,
     candidates: Sequence[Candidate],
-    filters: Filters,
     *,
     now: dt.datetime,
-    vote_share: float,
     seconds: float,
 ) -> list[Hit]:
     """The candidates that may be shown and answer the query, best first; what many have rated comes before the rest.
@@ -40,22 +42,24 @@ async def read_hits(
     for candidate in candidates:
         names.setdefault(candidate.key, set()).update({candidate.person} - {None})  # pyright: ignore[reportArgumentType] - no None is left
     try:
-        rows = await run_within(seconds, _read(sessions, list(names), filters, now, vote_share))
+        rows = await run_within(seconds, _read(sessions, list(names), request, now))
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         raise Unavailable("The search in the database gave no answer.") from error
     most = max((math.log1p(row.opinions) for row in rows), default=0.0) or 1.0
+    if request.page is not None:  # whose name it was that matched, the cursor does not say
+        names = {row.key: {person["name"] for person in row.people} for row in rows}
     people = [[(name, fold(name)) for name in sorted(names[row.key])] for row in rows]
-    answers = answer_query(query, [fold(row.title) for row in rows], people)
-    hits = [_hit(row, answer, most) for row, answer in zip(rows, answers, strict=True) if answer is not None]
+    answers = answer_query(request.query, [fold(row.title) for row in rows], people)
+    found = zip(rows, answers, strict=True)
+    hits = [_hit(row, answer, most, request) for row, answer in found if answer is not None]
     return sorted(hits, key=lambda hit: (-hit.score, hit.key))
 
 
 async def _read(
     sessions: async_sessionmaker[AsyncSession],
     keys: Sequence[int],
-    filters: Filters,
+    request: SearchRequest,
     now: dt.datetime,
-    vote_share: float,
 ) -> Sequence[Any]:
     wanted = literal(list(keys), ARRAY(BigInteger))
     ratings = (
@@ -64,27 +68,43 @@ async def _read(
         .group_by(Rating.item_key)
         .subquery()
     )
-    opinions = StoredOpinions.of(ratings.c.count, ratings.c.total, vote_share)
+    opinions = StoredOpinions.of(ratings.c.count, ratings.c.total, request.vote_share)
+    columns = _NARROW if request.wishes.fields is None else Item.__table__.columns
+    counts = (
+        opinions.all_count.label("opinions"),
+        opinions.count.label("rating_count"),
+        ratings.c.total.label("rating_total"),
+    )
     statement = (
-        select(
-            Item.key,
-            Item.id,
-            Item.title,
-            Item.categories,
-            Item.released_on,
-            Item.image_url,
-            opinions.all_count.label("opinions"),
-        )
+        select(*columns, *counts)
         .outerjoin(ratings, ratings.c.item_key == Item.key)
-        .where(Item.key == func.any(wanted), *shown_conditions(now), *filter_conditions(filters, opinions))
+        .where(
+            Item.key == func.any(wanted), *shown_conditions(now), *filter_conditions(request.wishes.filters, opinions)
+        )
     )
     async with sessions() as session:
         return (await session.execute(statement)).all()
 
 
-def _hit(row: Any, answer: Answer, most: float) -> Hit:
+def _hit(row: Any, answer: Answer, most: float, request: SearchRequest) -> Hit:
     match, person = answer
-    weight = COMMON_WEIGHT * (NEARLY if match.quality == "similar" else 1.0)
-    score = match.score + weight * math.log1p(row.opinions) / most
-    card = item_card(title=row.title, categories=row.categories, released_on=row.released_on, image_url=row.image_url)
-    return Hit(row.key, row.id, score, card, "title" if person is None else "person", match.quality, person)
+    suits = COMMON_WEIGHT * (NEARLY if match.quality == "similar" else 1.0) * math.log1p(row.opinions) / most
+    hit = Hit(
+        row.key,
+        row.id,
+        match.score + suits,
+        _card(row, request.wishes.fields),
+        "title" if person is None else "person",
+        match.quality,
+        person,
+    )
+    if not request.wishes.explain:
+        return hit
+    return replace(hit, contributions={"match": match.score, "popularity": suits}, reasons=())
+
+
+def _card(row: Any, fields: Sequence[CardField] | None) -> bytes:
+    if fields is not None:
+        facts = facts_of(row)
+        return pick_fields(facts.card, facts.details, (row.rating_count, row.rating_total or 0.0), fields)
+    return item_card(title=row.title, categories=row.categories, released_on=row.released_on, image_url=row.image_url)

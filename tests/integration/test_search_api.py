@@ -78,7 +78,17 @@ async def test_without_a_release_the_database_alone_finds(new_service: Service) 
     assert ids(await search(new_service, "matrix", exclude_category="Loan")) == []
     assert ids(await search(new_service, "matrix", person="Carrie-Anne Moss")) == ["matrix"]
     await new_service.rate("fan", "reloaded")
-    assert ids(await search(new_service, "keanu reeves"))[0] == "reloaded"
+    by_name = await search(new_service, "keanu reeves", limit=1, explain="true", fields=["people", "ratings"])
+    assert ids(by_name) == ["reloaded"]
+    (item,) = by_name["items"]
+    assert item["item"] == {
+        "people": [{"name": "Keanu Reeves", "role": "actor"}],
+        "ratings": {"count": 1, "mean": 5.0},
+    }
+    assert (item["reasons"], item["contributions"].keys()) == ([], {"match", "popularity"})
+    assert sum(item["contributions"].values()) == pytest.approx(item["score"])
+    rest = await search(new_service, "keanu reeves", limit=1, cursor=by_name["next_cursor"])
+    assert (ids(rest), rest["items"][0]["match"]["person"]) == (["matrix"], "Keanu Reeves")
 
 
 @pytest.mark.parametrize("q", ["%", "_", "%_\\", "...", "'", "\u200d", "?!", "--", " ", "\t", "\\", "\u0301"])
@@ -254,3 +264,40 @@ async def test_the_length_of_a_page_does_not_decide_what_is_found(service: Servi
         first = await search(service, "man", limit=limit)
         rest = await search(service, "man", limit=100, cursor=first["next_cursor"])
         assert ids(first) + ids(rest) == ids(whole)
+
+
+async def test_fields_choose_what_is_shown_and_no_other_list(library: Service) -> None:
+    whole = await search(library, "c", limit=6)
+    assert set(whole["items"][0]["item"]) == {"title", "categories", "released_on", "image_url"}
+    first = await search(library, "c", limit=3, fields=["title", "tags", "ratings", "title"])
+    assert {tuple(each["item"]) for each in first["items"]} == {("title", "tags", "ratings")}
+    second = await search(library, "c", limit=3, cursor=first["next_cursor"], fields="categories", explain="true")
+    assert [set(each["item"]) for each in second["items"]] == [{"categories"}] * 3
+    assert ids(first) + ids(second) == ids(whole)
+    answer = await library.client.get("/v1/search", params={"q": "c", "fields": ["title", "nonsense"]})
+    assert problem(answer) == [("/query/fields/1", "not_allowed")]
+
+
+async def test_an_explained_search_says_what_its_scores_are_made_of(library: Service) -> None:
+    liked = await library.like("curious", "Horror", range(4))
+    for q in ("s", "zombei", "zombie"):
+        for user, source in (("curious", "personal"), ("nobody at all", "popularity"), (None, "popularity")):
+            query = {} if user is None else {"user_id": user}
+            plain = await search(library, q, limit=8, **query)
+            found = await search(library, q, limit=8, explain="true", **query)
+            assert [(each["item_id"], each["score"]) for each in found["items"]] == [
+                (each["item_id"], each["score"]) for each in plain["items"]
+            ]
+            assert not {"reasons", "contributions", "predicted_rating"} & set(plain["items"][0])
+            for item in found["items"]:
+                assert item["contributions"].keys() == {"match", source}
+                assert sum(item["contributions"].values()) == pytest.approx(item["score"], abs=1e-6)
+                assert bool(item["reasons"]) == (user is not None)
+                assert ("predicted_rating" in item) == (user is not None)
+    explained = await search(library, "zombie", limit=5, explain="true", user_id="curious")
+    because = [reason for item in explained["items"] for reason in item["reasons"]]
+    rated = [reason for reason in because if reason["kind"] == "because_you_rated"]
+    assert rated
+    assert all(reason["item_id"] in liked and reason["value"] == 5 for reason in rated)
+    after = await search(library, "zombie", limit=5, explain="true", user_id="curious", cursor=explained["next_cursor"])
+    assert all(item["reasons"] and item["contributions"] for item in after["items"])

@@ -77,7 +77,7 @@ def test_the_table_of_what_each_list_takes_is_what_it_takes() -> None:
     head, _, *rows = re.findall(r"^\|.*\|$", page[page.index("| | `cursor`") :].split("\n\n")[0], re.MULTILINE)
     names = re.findall(r"`(\w+)`", head)
     paths = create_app(Settings()).openapi()["paths"]
-    assert len(rows) == 8
+    assert len(rows) == 9
     for row in rows:
         first, *cells = [cell.strip() for cell in row.strip("|").split("|")]
         method, path = first.strip("`").split()

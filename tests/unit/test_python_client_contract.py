@@ -29,8 +29,8 @@ RENAMED = {"Tastes": "TastesIn", "Limits": "LimitsIn"}
 
 
 def typed_dicts(module: ModuleType) -> dict[str, Any]:
-    """What a module defines itself."""
-    found = {name: each for name, each in vars(module).items() if is_typeddict(each)}
+    """What a module defines itself, but for what it is put together from."""
+    found = {name: each for name, each in vars(module).items() if is_typeddict(each) and name[0] != "_"}
     return {name: each for name, each in found.items() if each.__module__ == module.__name__}
 
 
@@ -92,7 +92,7 @@ def test_what_has_few_values_has_those_of_the_document() -> None:
 def test_an_answer_has_the_fields_of_its_schema(name: str, fields: Any) -> None:
     schema = SCHEMAS[name]
     assert set(fields.__annotations__) == set(schema["properties"])
-    if name != "Card":  # what it holds depends on the parameter `fields`
+    if name not in {"Card", "CatalogueItem"}:  # what they hold depends on the parameter `fields`
         assert fields.__required_keys__ == set(schema["required"])
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from hashlib import blake2b
 from typing import Annotated, Any, cast
 
 from fastapi import Path, Query, Response
@@ -19,20 +20,36 @@ from app.api.schemas.items import (
     MAX_BATCH,
     ItemBatch,
     ItemDetail,
+    ItemField,
     ItemIn,
     ItemPage,
     ItemRow,
     RatingStatistics,
-    StoredItem,
     WrittenItem,
+    render_item_page,
 )
+from app.api.schemas.list_query import FiltersQuery
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
 from app.api.schemas.query import Limit
+from app.api.user_feedback import vote_share_of
 from app.models import ItemKey
 from app.services import items
+from app.services.filters import Filters
 
 router = Router(prefix="/v1", tags=["Items"])
 ItemIdPath = Annotated[ExternalId, Path(examples=["318"])]
+CatalogueCursor = Annotated[
+    Cursor,
+    Query(description="`next_cursor` of the page before, with the same filters as there; without it, the first page."),
+]
+ItemFieldsQuery = Annotated[
+    list[ItemField],
+    Query(
+        max_length=40,
+        description="What to return of each item besides `item_id`; without it, all but `ratings`.",
+        examples=[["title", "updated_at", "ratings"]],
+    ),
+]
 _COUNTED = ("created", "updated", "unchanged", "superseded", "rejected")
 _ROWS = TypeAdapter(list[ItemRow])
 _LISTING = "items"
@@ -40,18 +57,32 @@ _NOT_FOUND = refused(404, "unknown_item", "There is no such item.")
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"model": WrittenItem, "description": "The item is new."}}
 
 
-@router.get("/items", operation_id="list_items", summary="List the catalogue")
+@router.get("/items", operation_id="list_items", summary="List the catalogue", response_model=ItemPage)
 @with_etag()
 async def list_items(
-    session: SessionDep, limit: Annotated[Limit, Query()] = 20, cursor: Annotated[Cursor, Query()] = None
-) -> ItemPage:
-    """Items in the order of their ids, without those that are hidden or deleted."""
-    after = str(decode_cursor(_LISTING, cursor)[0]) if cursor is not None else None
-    page = await items.list_items(session, limit=limit, after=after)
-    return ItemPage(
-        items=[StoredItem.of(item) for item in page.items],
-        next_cursor=None if page.next_after is None else encode_cursor(_LISTING, page.next_after),
+    session: SessionDep,
+    services: ServicesDep,
+    filters: FiltersQuery,
+    limit: Annotated[Limit, Query()] = 20,
+    cursor: CatalogueCursor = None,
+    fields: ItemFieldsQuery = [],
+) -> Response:
+    """Items in the order of their ids, without those that are hidden or deleted. `min_rating` and `min_ratings` go by what is
+    stored now, where other lists go by the release."""
+    listing = _listing(filters)
+    after = str(decode_cursor(listing, cursor)[0]) if cursor is not None else None
+    serving = services.live.serving
+    page = await items.list_items(
+        session,
+        filters,
+        limit=limit,
+        after=after,
+        with_ratings="ratings" in fields,
+        vote_share=vote_share_of(services.settings),
+        overall_mean=None if serving is None else serving.configuration.overall_mean,
     )
+    next_cursor = None if page.next_after is None else encode_cursor(listing, page.next_after)
+    return Response(render_item_page(page, fields, next_cursor), media_type="application/json")
 
 
 @router.post("/items:batch", operation_id="put_items", summary="Store many items", response_model=ItemBatchResult)
@@ -110,6 +141,11 @@ async def delete_item(
     key = await items.delete_item(session, item_id, now=now)
     if key is not None:
         _announce([key], services, after_commit)
+
+
+def _listing(filters: Filters) -> str:
+    """What cursors of the catalogue are made for: the items that pass these filters."""
+    return f"{_LISTING} {blake2b(repr(filters).encode(), digest_size=5).hexdigest()}"
 
 
 def _announce(keys: Sequence[ItemKey], services: Services, after_commit: AfterCommit) -> None:

@@ -1,15 +1,17 @@
 """Items as they are sent and answered."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
+import orjson
 from pydantic import AfterValidator, ConfigDict, Field, SkipValidation, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from app.api.schemas.base import Answer, Date, ExternalId, FreeJson, Instant, Strict, Text, WebAddress
 from app.models import Item
 from app.services import limits
-from app.services.items import ItemFields
+from app.services.items import ItemFields, Page
 
 MAX_BATCH = 10_000
 
@@ -198,10 +200,84 @@ class ItemDetail(StoredItem):
     ratings: RatingStatistics
 
 
+ItemField = Literal[
+    "title",
+    "description",
+    "categories",
+    "tags",
+    "people",
+    "released_on",
+    "duration_minutes",
+    "certificate",
+    "language",
+    "image_url",
+    "url",
+    "available_from",
+    "available_until",
+    "votes",
+    "vote_mean",
+    "attributes",
+    "hidden",
+    "safe_for_all",
+    "created_at",
+    "updated_at",
+    "ratings",
+]
+"""What the catalogue may show of an item, besides its id."""
+
+
+class CatalogueItem(Answer):
+    """An item of the catalogue: all of it but `ratings`, or what `fields` asks for."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    item_id: str
+    title: str = ""
+    description: str | None = None
+    categories: list[str] = Field(default=[])
+    tags: list[str] = Field(default=[])
+    people: list[PersonOut] = Field(default=[])
+    released_on: date | None = None
+    duration_minutes: int | None = None
+    certificate: str | None = None
+    language: str | None = None
+    image_url: str | None = None
+    url: str | None = None
+    available_from: datetime | None = None
+    available_until: datetime | None = None
+    votes: int | None = None
+    vote_mean: float | None = None
+    attributes: dict[str, Any] = Field(default={})
+    hidden: bool = False
+    safe_for_all: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    ratings: RatingStatistics | None = None
+
+
 class ItemPage(Answer):
     """One page of the catalogue."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_STORED], "next_cursor": None}]})
 
-    items: list[StoredItem]
-    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
+    items: list[CatalogueItem]
+    next_cursor: str | None = Field(
+        description="Send it as `cursor`, with the same filters, for the next page; null on the last."
+    )
+
+
+def render_item_page(page: Page, fields: Sequence[ItemField], next_cursor: str | None) -> bytes:
+    """The JSON of an :class:`ItemPage` with these fields of each item, or with all that is stored."""
+    items = [_shown(item, page.ratings.get(item.key), fields) for item in page.items]
+    return orjson.dumps({"items": items, "next_cursor": next_cursor})
+
+
+def _shown(item: Item, ratings: tuple[int, float] | None, fields: Sequence[ItemField]) -> dict[str, Any]:
+    stored = StoredItem.of(item)
+    if not fields:
+        return stored.model_dump(mode="json")
+    shown = stored.model_dump(mode="json", include={"item_id", *fields})
+    if "ratings" in fields:
+        count, mean = ratings or (0, None)
+        shown["ratings"] = {"count": count, "mean": mean}
+    return shown

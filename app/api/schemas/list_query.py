@@ -119,6 +119,14 @@ CursorQuery = Annotated[
         "meanwhile; what was hidden or deleted since is left out."
     ),
 ]
+SearchCursorQuery = Annotated[
+    FrozenCursor,
+    Query(
+        description="`next_cursor` of the page before, with the same query as there; only `limit`, `explain` and `fields` may "
+        "differ. All pages are of one list of up to 500 items, which stays as it was whatever is rated meanwhile; what was "
+        "hidden or deleted since is left out."
+    ),
+]
 FieldsQuery = Annotated[
     list[CardField],
     Query(
@@ -224,6 +232,18 @@ async def _read_home_wishes(
     )
 
 
+async def _read_search_wishes(
+    filters: FiltersQuery,
+    limit: LimitQuery = 20,
+    cursor: SearchCursorQuery = None,
+    explain: ExplainQuery = False,
+    fields: FieldsQuery = [],
+) -> ListRequest:
+    shown = _Presentation(limit, cursor, explain, tuple(dict.fromkeys(fields)) or None)
+    return _request(shown, ListRequest(filters=filters))
+
+
 HomeQuery = Annotated[ListRequest, Depends(_read_home_wishes)]
 ListQuery = Annotated[ListRequest, Depends(_read_wishes)]
 PersonalListQuery = Annotated[ListRequest, Depends(_read_personal_wishes)]
+SearchQuery = Annotated[ListRequest, Depends(_read_search_wishes)]

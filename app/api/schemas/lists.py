@@ -240,13 +240,14 @@ def _ranked(item: ListedItem, rank: int) -> dict[str, Any]:
     if item.predicted_rating is not None:
         ranked["predicted_rating"] = item.predicted_rating
     if item.reasons is not None:
-        ranked["reasons"] = [_reason(reason) for reason in item.reasons]
+        ranked["reasons"] = [render_reason(reason) for reason in item.reasons]
     if item.contributions is not None:
         ranked["contributions"] = item.contributions
     return ranked
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
+def render_reason(reason: Reason) -> dict[str, Any]:
+    """A :class:`ReasonOut` as it is written into JSON."""
     return {
         "kind": reason.kind,
         "item_id": reason.item_id,

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from app.api.schemas.base import Answer, ExternalId, Text
 from app.api.schemas.events import EXAMPLE_RECOMMENDATION_ID
-from app.api.schemas.lists import Card
+from app.api.schemas.lists import SHAWSHANK_LIST, Card, ReasonOut, render_reason
 from app.services.search import Hit, Hits
 from app.services.search_text import LONGEST_QUERY
 from app.services.text_match import Quality
@@ -20,19 +20,23 @@ FOUND: dict[str, Any] = {
         {
             "item_id": "318",
             "rank": 1,
-            "score": 4.46,
+            "score": 2.46,
+            "predicted_rating": 4.61,
             "item": {
                 "title": "The Shawshank Redemption",
                 "categories": ["Crime", "Drama"],
                 "released_on": "1994-09-23",
                 "image_url": None,
             },
-            "match": {"by": "title", "quality": "words", "person": None},
+            "match": {"by": "title", "quality": "similar", "person": None},
+            "reasons": [SHAWSHANK_LIST["items"][0]["reasons"][0]],
+            "contributions": {"match": 2.23, "personal": 0.23},
         },
         {
             "item_id": "47",
             "rank": 2,
             "score": 1.93,
+            "predicted_rating": 4.2,
             "item": {
                 "title": "Se7en",
                 "categories": ["Mystery", "Thriller"],
@@ -40,6 +44,8 @@ FOUND: dict[str, Any] = {
                 "image_url": None,
             },
             "match": {"by": "person", "quality": "similar", "person": "Morgan Freeman"},
+            "reasons": [],
+            "contributions": {"match": 1.71, "personal": 0.22},
         },
     ],
     "next_cursor": None,
@@ -81,13 +87,28 @@ class MatchOut(Answer):
 
 
 class FoundItem(Answer):
-    """One item that was found."""
+    """One item that was found. `reasons` and `contributions` are there with `explain=true`; contributions add up to `score`."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     item_id: str
     rank: int
     score: float = Field(description="How well it matches, and how well it suits; says nothing across searches.")
+    predicted_rating: float | None = Field(
+        default=None,
+        description="With `explain=true` and `user_id`: the rating the user would give; null where there are no ratings.",
+    )
     item: Card
     match: MatchOut
+    reasons: list[ReasonOut] = Field(
+        default=[],
+        description="With `explain=true`: why the item suits the user, as in the user's other lists; none without `user_id`.",
+    )
+    contributions: dict[Literal["match", "personal", "popularity"], float] = Field(
+        default={},
+        description="With `explain=true`: what it adds to the score that the text matches (`match`), and that the item suits the "
+        "user (`personal`) or, for who has no history and without `user_id`, everybody (`popularity`).",
+    )
 
 
 class SearchResults(Answer):
@@ -125,10 +146,16 @@ def render_hits(hits: Hits, next_cursor: str | None, recommendation_id: str, gen
 
 
 def _found(hit: Hit, rank: int) -> dict[str, Any]:
-    return {
+    found: dict[str, Any] = {
         "item_id": hit.item_id,
         "rank": rank,
         "score": hit.score,
         "item": orjson.Fragment(hit.card),
         "match": {"by": hit.by, "quality": hit.quality, "person": hit.person},
     }
+    if hit.predicted_rating is not None:
+        found["predicted_rating"] = hit.predicted_rating
+    if hit.contributions is not None:
+        found["reasons"] = [render_reason(reason) for reason in hit.reasons or ()]
+        found["contributions"] = hit.contributions
+    return found

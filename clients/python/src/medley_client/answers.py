@@ -108,11 +108,16 @@ class MatchOut(TypedDict):
 
 
 class FoundItem(TypedDict):
+    """``reasons`` and ``contributions`` come with ``explain=True``."""
+
     item_id: str
     rank: int
     score: float
+    predicted_rating: NotRequired[float | None]
     item: Card
     match: MatchOut
+    reasons: NotRequired[list[ReasonOut]]
+    contributions: NotRequired[dict[str, float]]
 
 
 class SearchResults(TypedDict):

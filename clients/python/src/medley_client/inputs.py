@@ -27,11 +27,21 @@ class FilterQuery(TypedDict, total=False):
 
 
 class SearchQuery(FilterQuery, total=False):
-    """``user_id`` ranks what is found for that user."""
+    """``user_id`` ranks what is found for that user; ``fields`` names what to return of each item."""
 
     user_id: str
     limit: int
     cursor: str
+    explain: bool
+    fields: Sequence[str]
+
+
+class CatalogueQuery(FilterQuery, total=False):
+    """``fields`` names what to return of each item besides its id."""
+
+    limit: int
+    cursor: str
+    fields: Sequence[str]
 
 
 class HomeQuery(FilterQuery, total=False):

@@ -245,8 +245,8 @@ def neighbours(user_id: str, *, limit: int | None = None) -> Request[stored.Neig
     return Request("GET", "/v1/users/{user_id}/neighbours", {"user_id": user_id}, present(limit=limit))
 
 
-def items(**query: Unpack[inputs.PageQuery]) -> PageRequest[stored.ItemPage, stored.StoredItem]:
-    """The catalogue."""
+def items(**query: Unpack[inputs.CatalogueQuery]) -> PageRequest[stored.ItemPage, stored.CatalogueItem]:
+    """The catalogue, or what of it passes the filters."""
     return PageRequest("GET", "/v1/items", query=query)
 
 

@@ -1,6 +1,6 @@
 """What the service holds on items and users, as it answers; see ``answers`` for the lists."""
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from medley_client.answers import PersonOut, PreferencesOut, SuppressionOut
 from medley_client.errors import ProblemField
@@ -11,7 +11,7 @@ class RatingStatistics(TypedDict):
     mean: float | None
 
 
-class StoredItem(TypedDict):
+class _StoredItem(TypedDict):
     item_id: str
     title: str
     description: str | None
@@ -35,16 +35,22 @@ class StoredItem(TypedDict):
     updated_at: str
 
 
-class ItemDetail(StoredItem):
+class ItemDetail(_StoredItem):
     ratings: RatingStatistics
 
 
-class WrittenItem(StoredItem):
+class WrittenItem(_StoredItem):
     outcome: Literal["created", "updated", "unchanged"]
 
 
+class CatalogueItem(_StoredItem):
+    """The required fields, or exactly those that ``fields`` asked for, and ``item_id``."""
+
+    ratings: NotRequired[RatingStatistics | None]
+
+
 class ItemPage(TypedDict):
-    items: list[StoredItem]
+    items: list[CatalogueItem]
     next_cursor: str | None
 
 
