@@ -230,9 +230,15 @@ async def get_rating(session: AsyncSession, *, user_id: str, item_id: str) -> St
 
 
 async def list_ratings(
-    session: AsyncSession, user_id: str, *, limit: int, after: tuple[datetime, str] | None
+    session: AsyncSession,
+    user_id: str,
+    *,
+    limit: int,
+    after: tuple[datetime, str] | None,
+    item_ids: Sequence[str] | None = None,
 ) -> tuple[list[StoredRating], bool]:
-    """A user's ratings, newest first, from behind the time and item of ``after``; and whether more follow.
+    """A user's ratings, of these items where some are named, newest first, from behind the time and item of ``after``; and if
+    more follow.
 
     Times only ever move forward, so that no rating is listed twice and none that stays as it is can be missed; one
     that changes while its owner turns the pages moves to the front.
@@ -248,6 +254,8 @@ async def list_ratings(
         rated_at, item_id = after
         item_key = select(Item.key).where(Item.id == item_id).scalar_subquery()
         query = query.where(tuple_(Rating.rated_at, Rating.item_key) < tuple_(literal(rated_at), item_key))
+    if item_ids is not None:
+        query = query.where(Item.id.in_(item_ids))
     rows = (await session.execute(query)).all()
     ratings = [StoredRating(user_id, row.id, cast("float", row.value), row.rated_at) for row in rows[:limit]]
     return ratings, len(rows) > limit

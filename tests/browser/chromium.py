@@ -1,5 +1,9 @@
-"""A visit with a real browser, and what the tests do and look for there."""
+"""A visit with a real browser, and what the tests do and look for there.
 
+With MEDLEY_TEST_SLOW_BROWSER=6 the browser computes six times as slowly and each answer takes 300 ms more: so races show.
+"""
+
+import os
 import uuid
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +18,18 @@ FLAGS = [
 ]  # fmt: skip
 PATIENCE_MS = 60_000.0
 CARD = "li.card[data-item]"
+SLOWER = float(os.environ.get("MEDLEY_TEST_SLOW_BROWSER", "1"))
+# What comes and goes by itself is written down when it comes: whoever looks for it may come too late.
+WITNESS = """
+    window.witnessed = { ghosts: 0, badges: [], toasts: [] };
+    new MutationObserver((records) => {
+      for (const node of records.flatMap((record) => [...record.addedNodes])) {
+        if (node.classList?.contains("ghost")) witnessed.ghosts += 1;
+        if (node.classList?.contains("badge")) witnessed.badges.push(node.textContent);
+        if (node.classList?.contains("toast")) witnessed.toasts.push(node.textContent);
+      }
+    }).observe(document, { childList: true, subtree: true });
+"""
 
 
 class Visit:
@@ -37,10 +53,20 @@ class Visit:
             permissions=["clipboard-read", "clipboard-write"],
         )
         self._context.set_default_timeout(PATIENCE_MS)
+        return self._new_page()
+
+    def _new_page(self) -> Page:
         page = self._context.new_page()
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._check_host(request.url))
+        page.add_init_script(WITNESS)
+        if SLOWER > 1:
+            session = self._context.new_cdp_session(page)
+            session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+            session.send("Network.enable")
+            delay = {"offline": False, "latency": 300, "downloadThroughput": -1, "uploadThroughput": -1}
+            session.send("Network.emulateNetworkConditions", delay)
         return page
 
     def reopen(self, width: int, colours: Literal["light", "dark"]) -> Page:
@@ -58,7 +84,7 @@ class Visit:
 
     def another_tab(self) -> Page:
         """A second tab of the same window, which becomes the page."""
-        self.page = self._context.new_page()
+        self.page = self._new_page()
         return self.page
 
     def close(self) -> None:
@@ -83,7 +109,8 @@ class Visit:
         return self.page
 
     def become(self, number: int = 0) -> Page:
-        """Be one of the ready visitors, with their rows on the screen."""
+        """Be one of the ready visitors, with their rows on the screen. Others are the same one: what a test does in their name it
+        takes back."""
         self.go("/#/who")
         self.page.locator(".person:not(.new) .person-button").nth(number).click()
         self.rows.first.wait_for()
@@ -144,6 +171,14 @@ class Visit:
     def told(self, text: str) -> None:
         """Wait until the live region says so."""
         self.page.locator("#live", has_text=text).wait_for(state="attached")
+
+    def hush(self) -> None:
+        """Forget what the live region has said, where the same words are to come again."""
+        self.page.locator("#live").evaluate("live => (live.textContent = '')")
+
+    def witnessed(self, what: Literal["ghosts", "badges", "toasts"]) -> Any:
+        """What has come since the page was opened, and may have gone by itself: how many ghosts, or the texts."""
+        return self.page.evaluate(f"witnessed.{what}")
 
     def violations(self) -> list[str]:
         """What axe-core finds that is serious or critical."""

@@ -36,12 +36,13 @@ def test_train_and_go_back_to_the_release_before(visit: Visit) -> None:
     before = page.locator("#releases tr[data-active=true]")
     before.wait_for()
     old = before.get_attribute("data-release")
-    runs = page.locator("#runs tr[data-run]").count()
 
-    page.get_by_role("button", name="Train now").click()
-    newest = page.locator("#runs tr[data-run]").first
-    page.locator("#runs tr[data-run]").nth(runs).wait_for()
-    expect(newest).to_have_attribute("data-state", "succeeded", timeout=180_000)
+    with page.expect_response(
+        lambda answer: answer.request.method == "POST" and "training-runs" in answer.url
+    ) as asked:
+        page.get_by_role("button", name="Train now").click()
+    run = page.locator(f'#runs tr[data-run="{asked.value.json()["id"]}"]')
+    expect(run).to_have_attribute("data-state", "succeeded", timeout=180_000)
     page.locator(f'#releases tr[data-release="{old}"][data-active=false]').wait_for()
 
     # One click asks, another one does it; who thinks better of it leaves all as it is, and is where they were.

@@ -264,7 +264,7 @@ READING = {
     "GET /v1/search": FILTERS | {"q", "user_id", "limit", "cursor", "explain", "fields"},
     "GET /v1/users/{user_id}/predictions": {"item_id"},
     "GET /v1/users/{user_id}/neighbours": {"limit"},
-    "GET /v1/users/{user_id}/ratings": {"limit", "cursor"},
+    "GET /v1/users/{user_id}/ratings": {"limit", "cursor", "item_id"},
     "GET /v1/users/{user_id}/recommendations/{item_id}/explanation": PERSONAL,
 }
 

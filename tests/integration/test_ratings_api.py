@@ -269,6 +269,30 @@ async def test_pages_show_every_rating_once_while_others_arrive(client: httpx.As
     assert len(await listed(client, "ada")) == 23
 
 
+async def test_what_a_user_has_given_to_some_items(client: httpx.AsyncClient) -> None:
+    await add_items(client, "film", *AWKWARD)
+    for place, name in enumerate(AWKWARD):
+        await post(client, item_id=name, value=1 + place % 5, rated_at=f"2020-01-01T00:00:{place:02}Z")
+    await post(client, user_id="bob", item_id="film")
+    asked = {"item_id": [AWKWARD[1], "film", AWKWARD[5], "no such item"]}
+    found = (await client.get(address("ada"), params=asked)).json()
+    assert [(each["item_id"], each["value"]) for each in found["ratings"]] == [(AWKWARD[5], 1), (AWKWARD[1], 2)]
+    first = (await client.get(address("ada"), params=asked | {"limit": 1})).json()
+    second = (await client.get(address("ada"), params=asked | {"cursor": first["next_cursor"]})).json()
+    assert first["ratings"] + second["ratings"] == found["ratings"]
+    too_many = await client.get(address("ada"), params={"item_id": [f"i{number}" for number in range(101)]})
+    assert (too_many.status_code, too_many.json()["errors"][0]["pointer"]) == (422, "/query/item_id")
+
+
+async def test_the_scale_that_is_told_is_the_one_that_holds(client: httpx.AsyncClient) -> None:
+    scale = (await client.get("/v1/rating-scale")).json()
+    await add_items(client, "film")
+    for value in scale.values():
+        assert (await post(client, value=value)).status_code in {200, 201}
+    for value in (scale["minimum"] - 0.1, scale["maximum"] + 0.1):
+        assert (await post(client, value=value)).status_code == 422
+
+
 async def test_lists_of_nobody_are_empty_and_cursors_are_checked(client: httpx.AsyncClient) -> None:
     nobody = await client.get(address("nobody"))
     assert (nobody.status_code, nobody.json()) == (200, {"ratings": [], "next_cursor": None})

@@ -71,4 +71,6 @@ def test_every_call_about_ratings_has_a_worked_example() -> None:
                 for media in part.get("content", {}).values():
                     examples = media.get("examples") or schemas[media["schema"]["$ref"].rsplit("/")[-1]]["examples"]
                     assert examples, operation["operationId"]
-    assert found == {"post_rating", "post_ratings", "list_ratings", "get_rating", "put_rating", "delete_rating"}
+    assert found == {
+        "post_rating", "post_ratings", "list_ratings", "get_rating", "put_rating", "delete_rating", "get_rating_scale",
+    }  # fmt: skip

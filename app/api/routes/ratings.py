@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from app.api.access import requires
 from app.api.batches import batch_answer, batch_outcomes, read_rows
-from app.api.deps import AfterCommit, AfterCommitDep, NowDep, Services, ServicesDep, SessionDep
+from app.api.deps import AfterCommit, AfterCommitDep, NowDep, Services, ServicesDep, SessionDep, SettingsDep
 from app.api.docs_examples import refused
 from app.api.errors import in_path
 from app.api.routing import Router
@@ -18,11 +18,13 @@ from app.api.schemas.base import ExternalId
 from app.api.schemas.paging import Cursor, decode_cursor, encode_cursor
 from app.api.schemas.query import Limit
 from app.api.schemas.ratings import (
+    RatedItems,
     RatingBatch,
     RatingBatchResult,
     RatingIn,
     RatingOut,
     RatingPage,
+    RatingScaleOut,
     RatingValue,
     WrittenRating,
 )
@@ -71,16 +73,24 @@ async def post_ratings(
     return batch_answer(outcomes, _COUNTED)
 
 
+@router.get("/rating-scale", operation_id="get_rating_scale", summary="Get the scale of the ratings")
+async def get_rating_scale(settings: SettingsDep) -> RatingScaleOut:
+    """Between which values ratings lie, predicted ones and `min_rating` too: what a page that draws stars has to know."""
+    return RatingScaleOut(minimum=settings.rating_min, maximum=settings.rating_max)
+
+
 @router.get("/users/{user_id}/ratings", operation_id="list_ratings", summary="List a user's ratings")
 async def list_ratings(
     user_id: UserIdPath,
     session: SessionDep,
     limit: Annotated[Limit, Query()] = 20,
     cursor: Annotated[Cursor, Query()] = None,
+    item_ids: RatedItems = None,
 ) -> RatingPage:
-    """Newest first; empty for an unknown user. A rating that changes meanwhile moves to the front, the others stay."""
+    """Newest first; empty for an unknown user. A rating that changes meanwhile moves to the front, the others stay. With
+    `item_id` only what they have given to these items; an item without a rating is left out."""
     after = None if cursor is None else _position(cursor)
-    found, more = await ratings.list_ratings(session, user_id, limit=limit, after=after)
+    found, more = await ratings.list_ratings(session, user_id, limit=limit, after=after, item_ids=item_ids)
     next_cursor = None
     if more:
         next_cursor = encode_cursor(_LISTING, (found[-1].rated_at - _EPOCH) // _MICROSECOND, found[-1].item_id)

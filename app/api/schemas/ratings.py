@@ -3,15 +3,28 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
+from fastapi import Query
 from pydantic import ConfigDict, Field, SkipValidation
 
 from app.api.schemas.base import Answer, ExternalId, FeedbackValue, Instant, Strict
 from app.api.schemas.row_outcome import MAX_BATCH, RowOutcome, accepted_row, rejected_row
 from app.services import ratings
 
+MOST_ITEMS = 100
+
 _EXAMPLE: dict[str, Any] = {"user_id": "ada", "item_id": "318", "value": 4.5, "rated_at": "2026-11-21T10:15:00Z"}
 
 Value = Annotated[FeedbackValue, Field(description="On the configured scale, by default 0.5 to 5.", examples=[4.5])]
+RatedItems = Annotated[
+    list[ExternalId] | None,
+    Query(
+        alias="item_id",
+        min_length=1,
+        max_length=MOST_ITEMS,
+        description="These items only: what the user has given to what a page shows.",
+        examples=[["318", "527"]],
+    ),
+]
 RatedAt = Annotated[
     Instant | None,
     Field(
@@ -79,6 +92,15 @@ class WrittenRating(Answer):
         description="`stale`: what is stored, or was deleted, is newer; nothing was changed."
     )
     rating: RatingOut | None = Field(description="Null where the rating was deleted after the time of this one.")
+
+
+class RatingScaleOut(Answer):
+    """Between which values ratings lie."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"minimum": 0.5, "maximum": 5.0}]})
+
+    minimum: float = Field(description="The lowest rating that is taken.")
+    maximum: float = Field(description="The highest.")
 
 
 class RatingPage(Answer):

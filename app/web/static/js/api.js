@@ -72,6 +72,9 @@ async function send(method, url, body, { signal, silent = false }) {
     const answer = await fetch(url, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
     record.status = answer.status;
     return answer;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Problem(0, { code: "unreachable", detail: "The service cannot be reached. Is it still running?" });
   } finally {
     record.ms = performance.now() - began;
     if (!silent && !signal?.aborted) remember(record);
@@ -110,9 +113,10 @@ export const api = {
   search: (query, options) => get(at("search"), query, options),
   user: (user) => get(at("users", user)),
   ratings: (user, query) => get(at("users", user, "ratings"), query),
-  rating: (user, item) => get(at("users", user, "ratings", item)),
+  scale: () => get("/v1/rating-scale"),
   visitors: () => get(at("sample-users")),
 
+  rateAll: (ratings) => call("POST", "/v1/ratings:batch", { body: { ratings } }),
   rate: (user, item, value) => call("PUT", at("users", user, "ratings", item), { body: { value } }),
   unrate: (user, item) => call("DELETE", at("users", user, "ratings", item)),
   event: (event) => call("POST", at("events"), { body: event }),

@@ -1,8 +1,10 @@
 // A card: cover, title, stars, a short reason, and what can be done with the item.
 
 import { coverOf } from "./covers.js";
-import { h, icon, stars, yearOf } from "./dom.js";
+import { h, icon, yearOf } from "./dom.js";
 import { clicked, dismiss, like, rate, shown } from "./feedback.js";
+import { keepFocus } from "./focus.js";
+import { outOf, reasonText, shownValue } from "./scale.js";
 import { rater } from "./stars.js";
 import { visitor } from "./visitor.js";
 import { openWhy } from "./why.js";
@@ -29,6 +31,18 @@ export function update(element, entry) {
   return element;
 }
 
+/** Show just these entries in a list: what is there already stays the element that it is. */
+export function showCards(list, entries) {
+  const there = new Map([...list.querySelectorAll("li.card[data-item]")].map((element) => [element.dataset.item, element]));
+  const element = (entry) => (there.has(entry.item_id) ? update(there.get(entry.item_id), entry) : card(entry));
+  keepFocus(list, () => list.replaceChildren(...entries.map(element)));
+}
+
+/** Draw the cards of a list as they are to be now that the visitor has said something. */
+export function redraw(list) {
+  keepFocus(list, () => list.querySelectorAll("li.card[data-item]").forEach((element) => update(element, element.entry)));
+}
+
 export const addressOf = (entry) => `#/item/${encodeURIComponent(entry.item_id)}`;
 
 function article(entry, coverLink) {
@@ -52,12 +66,14 @@ function article(entry, coverLink) {
 }
 
 function starsText(entry, value) {
-  if (value !== null) return h("span", { class: "card-number rated" }, h("span", { class: "sr-only" }, "You gave "), stars(value));
+  if (value !== null) return h("span", { class: "card-number rated" }, h("span", { class: "sr-only" }, "You gave "), figure(value));
   if (entry.predicted_rating === null || entry.predicted_rating === undefined) return null;
-  return h("span", { class: "card-number", title: "How many stars you would give, predicted" }, h("span", { class: "sr-only" }, "Predicted "), stars(entry.predicted_rating));
+  return h("span", { class: "card-number", title: "What you would give, predicted" }, h("span", { class: "sr-only" }, "Predicted "), figure(entry.predicted_rating));
 }
 
-export const reasonOf = (entry) => entry.reasons?.[0]?.text ?? "";
+const figure = (value) => [shownValue(value), outOf() && h("span", { class: "out-of" }, outOf())];
+
+export const reasonOf = (entry) => (entry.reasons?.length ? reasonText(entry.reasons[0]) : "");
 
 function deeds(entry) {
   const { item } = entry;

@@ -55,11 +55,11 @@ export function toast(text, ...actions) {
   const buttons = actions.map(({ label, run }) => h("button", { class: "toast-action", type: "button", onclick: () => (close(), run()) }, label));
   const element = h("div", { class: "toast" }, h("p", {}, text), buttons.length ? h("div", { class: "toast-actions" }, buttons) : null);
   toasts.replaceChildren(element);
-  // It stays while somebody is about to use it.
-  let timer = setTimeout(close, 9000);
+  // What can be undone is there long enough to be found by who reads slowly, and stays while somebody is about to use it.
+  let timer = setTimeout(close, buttons.length ? 30_000 : 9000);
   element.addEventListener("pointerenter", () => clearTimeout(timer));
   element.addEventListener("focusin", () => clearTimeout(timer));
-  element.addEventListener("pointerleave", () => (timer = setTimeout(close, 4000)));
+  element.addEventListener("pointerleave", () => (timer = setTimeout(close, 9000)));
   return element;
 }
 
@@ -80,14 +80,15 @@ export function openDialog(title, body, { name = "" } = {}) {
   return dialog;
 }
 
+/** `run` once nothing has asked for it for a while; `cancel` on it takes back what was asked. */
 export function later(milliseconds, run) {
   let timer;
-  return (...given) => {
+  const soon = (...given) => {
     clearTimeout(timer);
     timer = setTimeout(() => run(...given), milliseconds);
   };
+  return Object.assign(soon, { cancel: () => clearTimeout(timer) });
 }
 
 export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
-export const stars = (value) => (value === null || value === undefined ? "–" : Number(value).toFixed(1));
 export const yearOf = (item) => item.released_on?.slice(0, 4) ?? null;

@@ -1,7 +1,7 @@
 // The calls that were just made, as curl: what the page does, anybody can do.
 
 import { asCurl, bus, calls } from "./api.js";
-import { $, h, icon } from "./dom.js";
+import { $, announce, h, icon } from "./dom.js";
 
 const SHOWN = 40;
 
@@ -55,5 +55,5 @@ async function copied(button, text) {
   await navigator.clipboard.writeText(text).catch(() => {});
   button.classList.add("done");
   setTimeout(() => button.classList.remove("done"), 1200);
-  $("#live").textContent = "Copied.";
+  announce("Copied.");
 }

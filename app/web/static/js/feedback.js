@@ -1,7 +1,8 @@
 // What a visitor does with an item. Each deed is sent, can be undone, and is told to the view that is shown.
 
 import { api, bus, Problem } from "./api.js";
-import { announce, plural, toast } from "./dom.js";
+import { announce, toast } from "./dom.js";
+import { inStars } from "./scale.js";
 import { keepLikes, ratingOf, visitor } from "./visitor.js";
 
 export const eventId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((each) => each.toString(16).padStart(2, "0")).join("");
@@ -16,50 +17,63 @@ function tell(text, undo, ...more) {
   bus.dispatchEvent(new CustomEvent("feedback", { detail: { settle } }));
 }
 
-async function attempt(deed) {
-  try {
-    await deed();
-  } catch (error) {
-    toast(error.message);
-    announce(error.message);
-  }
+let last = Promise.resolve();
+
+/** One deed after the other, in the order in which they were asked for: of two ratings of one item the second has to stay. None is
+ * done in the name of somebody whom the visitor was not when they asked. */
+function attempt(deed) {
+  const { id } = visitor;
+  last = last.then(async () => {
+    if (visitor.id !== id) return;
+    try {
+      await deed();
+    } catch (error) {
+      toast(error.message);
+      announce(error.message);
+    }
+  });
+  return last;
 }
 
-/** Choosing the stars that are there already takes them back. */
-export const rate = (entry, value) => (visitor.ratings.get(entry.item_id) === value ? unrate(entry) : give(entry, value));
-
-function give(entry, value) {
-  const { item_id: id, item } = entry;
-  return attempt(async () => {
-    // Without knowing what was there it could not be undone.
-    const before = await ratingOf(id);
-    await api.rate(visitor.id, id, value);
-    visitor.ratings.set(id, value);
-    tell(`${plural(value, "star")} for ${item.title}.`, () => (before === null ? unrate(entry) : give(entry, before)));
-  });
+/** Choosing the stars that are there already takes them back: those that are seen, not those that another click is about to give. */
+export function rate(entry, value) {
+  const again = visitor.ratings.get(entry.item_id) === value;
+  return attempt(() => (again ? takeBack(entry) : give(entry, value)));
 }
 
-export function unrate(entry) {
+async function give(entry, value) {
   const { item_id: id, item } = entry;
-  const before = visitor.ratings.get(id);
-  return attempt(async () => {
-    await api.unrate(visitor.id, id);
-    visitor.ratings.delete(id);
-    tell(`Rating of ${item.title} taken back.`, before === undefined ? null : () => give(entry, before));
-  });
+  const { id: user, ratings } = visitor;
+  // Without knowing what was there it could not be undone.
+  const before = await ratingOf(id);
+  await api.rate(user, id, value);
+  ratings.set(id, value);
+  tell(`${inStars(value)} for ${item.title}.`, () => attempt(() => (before === null ? takeBack(entry) : give(entry, before))));
+}
+
+async function takeBack(entry) {
+  const { item_id: id, item } = entry;
+  const { ratings } = visitor;
+  const before = ratings.get(id);
+  await api.unrate(visitor.id, id);
+  ratings.delete(id);
+  tell(`Rating of ${item.title} taken back.`, before === undefined ? null : () => attempt(() => give(entry, before)));
 }
 
 export function like(entry) {
   const { item_id: id, item } = entry;
-  const liked = visitor.likes.get(id);
+  const asked = visitor.likes.has(id);
   return attempt(async () => {
+    const { likes } = visitor;
+    const liked = likes.get(id);
+    if (Boolean(liked) !== asked) return; // the click before this one has done it
     if (liked) {
       await api.takeBack(liked).catch(unlessGone);
-      visitor.likes.delete(id);
+      likes.delete(id);
       keepLikes();
       tell(`${item.title} is no longer liked.`, () => like(entry));
     } else {
-      visitor.likes.set(id, await send(entry, "like"));
+      likes.set(id, await send(entry, "like"));
       keepLikes();
       tell(`You like ${item.title}.`, () => like(entry));
     }
@@ -108,7 +122,8 @@ const attribution = (entry) => (entry.recommendation_id ? { recommendation_id: e
 
 /** That the visitor opened an item from a list. */
 export function clicked(entry) {
-  if (visitor.id && entry.recommendation_id) attempt(() => send(entry, "click"));
+  // Nothing waits for it, and one that is lost is not worth a word.
+  if (visitor.id && entry.recommendation_id) send(entry, "click").catch(() => {});
 }
 
 const waiting = [];

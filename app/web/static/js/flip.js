@@ -2,6 +2,7 @@
 
 import { card, update } from "./cards.js";
 import { h, icon, plural } from "./dom.js";
+import { keepFocus } from "./focus.js";
 
 const EASE = "cubic-bezier(.2, .8, .2, 1)";
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -12,17 +13,20 @@ export function showRows(container, rows) {
   for (const element of container.querySelectorAll("li.card[data-item]")) {
     before.set(element.dataset.item, { element, row: element.closest(".row").dataset.key, rank: element.entry.rank, box: element.getBoundingClientRect() });
   }
-  const focused = focusIn(container);
-  const sections = new Map([...container.querySelectorAll(".row[data-key]")].map((each) => [each.dataset.key, each]));
-  container.querySelectorAll(".row:not([data-key])").forEach((each) => each.remove());
-  const shown = rows.map((row) => fillRow(sections.get(row.key) ?? newRow(row), row, before));
-  for (const [key, section] of sections) if (!rows.some((row) => row.key === key)) section.remove();
-  shown.forEach((section, at) => container.children[at] !== section && container.insertBefore(section, container.children[at] ?? null));
+  const shown = keepFocus(container, () => placeRows(container, rows, before));
   if (!before.size) return null;
   const change = compare(before, shown);
-  restoreFocus(container, focused);
   animate(change);
   return change;
+}
+
+/** The sections of the rows, in their order and nothing besides: placeholders and words that stood in are gone. */
+function placeRows(container, rows, before) {
+  const sections = new Map([...container.querySelectorAll(".row[data-key]")].map((each) => [each.dataset.key, each]));
+  const shown = rows.map((row) => fillRow(sections.get(row.key) ?? newRow(row), row, before));
+  for (const each of [...container.children]) if (!shown.includes(each)) each.remove();
+  shown.forEach((section, at) => container.children[at] !== section && container.insertBefore(section, container.children[at] ?? null));
+  return shown;
 }
 
 function newRow(row) {
@@ -114,20 +118,4 @@ function mark(element, kind, text, spoken) {
   const badge = h("span", { class: `badge ${kind}` }, h("span", { "aria-hidden": "true" }, text), h("span", { class: "sr-only" }, spoken));
   element.firstElementChild.append(badge);
   setTimeout(() => badge.remove(), 9000);
-}
-
-function focusIn(container) {
-  const element = document.activeElement;
-  const item = container.contains(element) ? element.closest("li.card") : null;
-  if (!item) return null;
-  return { id: item.dataset.item, row: item.closest(".row").dataset.key, place: [...item.parentElement.children].indexOf(item), label: element.getAttribute("aria-label") };
-}
-
-/** Keyboard users stay where they were: on the same item, or on what took its place. */
-function restoreFocus(container, focused) {
-  if (!focused) return;
-  const item = container.querySelector(`li.card[data-item="${CSS.escape(focused.id)}"]`);
-  const place = item ?? container.querySelector(`.row[data-key="${CSS.escape(focused.row)}"] ul`)?.children[focused.place];
-  const same = item && focused.label && item.querySelector(`[aria-label="${CSS.escape(focused.label)}"]`);
-  (same ?? place?.querySelector("h3 a"))?.focus({ preventScroll: true });
 }

@@ -1,11 +1,11 @@
 // Home: the rows of one call, and below them everything else on one frozen list.
 
 import { api, Problem } from "./api.js";
-import { card, placeholders, update } from "./cards.js";
-import { h, icon, plural } from "./dom.js";
+import { card, placeholders, redraw } from "./cards.js";
+import { $, h, icon, plural } from "./dom.js";
 import { unhide } from "./feedback.js";
 import { inWords, showRows } from "./flip.js";
-import { desk, dialQuery, filterQuery, mix } from "./mix.js";
+import { desk, dialQuery, filterQuery, isPlain, mix } from "./mix.js";
 import { phrase, visitor } from "./visitor.js";
 
 const ROW = 12;
@@ -30,20 +30,21 @@ export function homeView() {
       ]);
       const shown = rowsOf(dialled ? withFirstRow(found, dialled) : found);
       const change = showRows(rows, shown);
-      if (!shown.length) rows.replaceChildren(h("p", { class: "nothing" }, "Nothing fits these filters."));
+      if (!shown.length) rows.replaceChildren(h("p", { class: "nothing" }, isPlain() ? "There is nothing here yet: the catalogue is empty." : "Nothing fits these filters."));
       introduce(hero, found);
       filters.learn(found);
       return { change, shown };
     } catch (error) {
       if (mine.signal.aborted) return null;
-      rows.replaceChildren(h("p", { class: "nothing" }, error instanceof Problem ? error.message : "The service cannot be reached."));
-      return null;
+      return { problem: error instanceof Problem ? error.message : "The page does not understand the answer." };
     }
   }
   async function start() {
     const loaded = await load();
-    if (loaded) endless.restart(loaded.shown);
-    return loaded;
+    if (!loaded) return;
+    endless.element.hidden = Boolean(loaded.problem) || !loaded.shown.length;
+    if (loaded.problem) rows.replaceChildren(h("div", { class: "nothing", role: "alert" }, h("p", {}, loaded.problem), h("button", { class: "button", type: "button", onclick: start }, "Try again")));
+    else endless.restart(loaded.shown);
   }
   const filters = desk(start);
   const element = h("div", { class: "home" }, hero, filters.element, hidden.element, rows, endless.element);
@@ -53,9 +54,10 @@ export function homeView() {
     title: "Medley",
     async refresh() {
       hidden.draw();
-      const loaded = await load();
       endless.update();
-      return loaded ? inWords(loaded.change) : "";
+      const loaded = await load();
+      // What is there stays there: the deed is done, and the next one asks again.
+      return !loaded ? "" : loaded.problem ? `The rows are those from before: ${loaded.problem}` : inWords(loaded.change);
     },
     leave() {
       asked?.abort();
@@ -96,8 +98,14 @@ function introduce(hero, found) {
   const history = plural(found.history_size, "rating or like", "ratings and likes");
   const liking = visitor.taste.length ? `For somebody who likes ${phrase(visitor.taste)}` : "Your list, as of now";
   title.textContent = found.fallback === "popularity" ? "Nothing known yet: the favourites of all" : found.fallback === "preferences" ? `A start with ${phrase(visitor.taste)}` : liking;
-  note.textContent = found.history_size ? `Made from ${history}. Rate anything: the rows answer at once.` : "Rate anything: the rows answer at once.";
+  note.textContent = found.degraded.map((each) => MISSING[each]).find(Boolean) ?? (found.history_size ? `Made from ${history}. Rate anything: the rows answer at once.` : "Rate anything: the rows answer at once.");
 }
+
+/** What lists are when something was missing, in words. */
+const MISSING = {
+  database: "The database does not answer: these are everybody’s favourites until it does.",
+  no_release: "Nothing has been trained yet: these are everybody’s favourites until it has.",
+};
 
 const emptyRow = (title, note = "\u00a0") => h("section", { class: "row", "aria-busy": "true" }, h("div", { class: "row-head" }, h("h2", {}, title), h("p", { class: "row-note" }, note)), h("ul", { class: "row-list" }, placeholders(8)));
 
@@ -107,14 +115,20 @@ const MOST_HIDDEN = 12;
 function hiddenBar() {
   const element = h("div", { class: "hidden-bar", role: "group", "aria-label": "Not shown to you" });
   const chip = (kind, id, name) => {
-    const button = h("button", { class: "chip", type: "button", "aria-label": `Show ${name} again`, onclick: () => unhide(kind, id, name) }, name, icon("dismiss"));
-    if (name === null) api.item(id).then((item) => button.replaceWith(chip(kind, id, item.title)), () => button.remove());
+    const text = h("span", {});
+    const button = h("button", { class: "chip", type: "button", onclick: () => unhide(kind, id, text.textContent) }, text, icon("dismiss"));
+    const call = (known) => ((text.textContent = known), button.setAttribute("aria-label", `Show ${known} again`));
+    call(name ?? "…");
+    if (name === null) api.item(id).then((item) => call(item.title), () => button.remove());
     return button;
   };
   function draw() {
     const all = ["categories", "items"].flatMap((kind) => [...visitor.hidden[kind]].map(([id, name]) => [kind, id, name]));
+    const held = [...element.children].indexOf(document.activeElement);
     element.hidden = !all.length;
     element.replaceChildren(h("span", { class: "label" }, "Not shown to you"), ...all.slice(-MOST_HIDDEN).map((each) => chip(...each)));
+    // Who has just taken one back goes on with the next, or is at the top of the page.
+    if (held > 0) (all.length ? element.children[Math.min(held, element.children.length - 1)] : $("h1")).focus({ preventScroll: true });
   }
   draw();
   return { element, draw };
@@ -143,12 +157,14 @@ function frozenList() {
       grid.append(...found.items.map((entry) => card({ ...entry, recommendation_id: found.recommendation_id })));
       end.textContent = cursor === undefined ? "That is all there is." : "";
     } catch (error) {
-      if (mine === generation) end.textContent = error.message;
-      cursor = undefined;
-    } finally {
-      if (mine === generation) busy = false;
+      if (mine !== generation) return;
+      grid.querySelectorAll(".card-empty").forEach((each) => each.remove());
+      end.replaceChildren(h("p", {}, error.message), h("button", { class: "button small", type: "button", onclick: () => (end.replaceChildren(), (busy = false), more()) }, "Try again"));
+      return; // still busy: scrolling does not ask again, the button does
     }
-    if (mine === generation && cursor && isNear(end)) more();
+    if (mine !== generation) return;
+    busy = false;
+    if (cursor && isNear(end)) more();
   }
   const isNear = (node) => node.isConnected && node.getBoundingClientRect().top < innerHeight + 500;
   const watcher = new IntersectionObserver((records) => records.some((each) => each.isIntersecting) && more(), { rootMargin: "500px" });
@@ -170,7 +186,7 @@ function frozenList() {
     },
     update() {
       again.hidden = false;
-      for (const element of grid.querySelectorAll("li.card[data-item]")) update(element, element.entry);
+      redraw(grid);
     },
     stop: () => ((generation += 1), watcher.disconnect()),
   };

@@ -1,10 +1,11 @@
 // One item: what is known of it, how many stars you would give, why it is in your list or not, and what is like it.
 
 import { api } from "./api.js";
-import { placeholders, card } from "./cards.js";
+import { placeholders, redraw, showCards } from "./cards.js";
 import { coverOf } from "./covers.js";
-import { h, icon, plural, stars, yearOf } from "./dom.js";
+import { h, icon, plural, yearOf } from "./dom.js";
 import { dismiss, hide, like, rate, unhide } from "./feedback.js";
+import { outOf, shownValue } from "./scale.js";
 import { rater } from "./stars.js";
 import { ratingOf, visitor, withStars } from "./visitor.js";
 import { explained } from "./why.js";
@@ -15,40 +16,51 @@ export function itemView(id) {
   const top = h("div", { class: "item" }, h("div", { class: "item-cover" }), h("div", { class: "item-text" }, h("h1", { tabindex: -1 }, "\u00a0")));
   const standing = h("section", { class: "standing", "aria-label": "Where it stands in your list" });
   const similar = likeIt(id);
-  const view = { element: h("div", { class: "item-page" }, top, similar.element), title: "Medley", refresh, leave() {} };
-  let item = null;
+  const view = { element: h("div", { class: "item-page" }, top, similar.element), title: "Medley", refresh, leave };
+  let item = null, drawn = 0, left = false;
 
   async function load() {
     try {
       item = await api.item(id);
     } catch (error) {
+      if (left) return;
       top.replaceChildren(h("div", { class: "item-text" }, h("h1", { tabindex: -1 }, "Not here"), h("p", {}, error.message), h("p", {}, h("a", { class: "button", href: "#/" }, "Back to the rows"))));
       similar.element.remove();
       return;
     }
+    if (left) return;
     document.title = `${item.title} · Medley`;
-    await draw();
     similar.load(item);
+    await draw();
   }
+  /** Of several drawings that are under way, as after two deeds, the last one asked for is shown, whichever answer comes last. */
   async function draw() {
+    const mine = ++drawn;
     // What was given long ago is asked for here; the stars below are drawn from what the visitor is known to have given.
     const [prediction] = visitor.id ? await Promise.all([predicted(id), ratingOf(id).catch(() => null)]) : [null];
+    if (mine !== drawn) return;
+    // Drawn anew, the button that was just used would lose the focus.
+    const buttons = () => [...top.querySelectorAll("button")];
+    const used = buttons().indexOf(document.activeElement);
     top.replaceChildren(h("div", { class: "item-cover" }, coverOf(item)), h("div", { class: "item-text" }, facts(item, prediction), standing));
-    if (visitor.id) await explain();
+    buttons()[used]?.focus({ preventScroll: true });
+    if (visitor.id) await explain(mine);
   }
-  async function explain() {
+  async function explain(mine) {
     const found = await api.explanation(visitor.id, id).catch((error) => ({ problem: error.message }));
+    if (mine !== drawn) return;
     const inside = found.problem ? [h("p", { class: "soft" }, found.problem)] : explained(found);
     standing.replaceChildren(h("h2", {}, found.obstacles?.length ? "Why not?" : "Why?"), ...inside);
   }
   async function refresh() {
     if (!item) return "";
-    // Drawn anew, the button that was just used would lose the focus.
-    const buttons = () => [...top.querySelectorAll("button")];
-    const used = buttons().indexOf(document.activeElement);
+    similar.redraw();
     await draw();
-    buttons()[used]?.focus({ preventScroll: true });
     return "";
+  }
+  function leave() {
+    left = true;
+    drawn += 1;
   }
   load();
   return view;
@@ -69,10 +81,10 @@ function facts(item, prediction) {
     h("ul", { class: "item-tags" }, (item.categories ?? []).map((each) => h("li", {}, tag(each)))),
     item.description && h("p", { class: "item-description" }, item.description),
     people && h("p", { class: "soft" }, `With ${people}`),
-    item.ratings?.count > 0 && h("p", { class: "soft" }, `${stars(item.ratings.mean)} on average, of ${plural(item.ratings.count, "rating")}`),
+    item.ratings?.count > 0 && h("p", { class: "soft" }, `${shownValue(item.ratings.mean)}${outOf()} on average, from ${plural(item.ratings.count, "rating")}`),
     visitor.id && h("div", { class: "item-rate" },
       rater(item.title, { predicted: prediction?.predicted_rating, value: visitor.ratings.get(item.item_id) ?? null, onrate: (step) => rate(entry, step) }),
-      prediction?.predicted_rating != null && h("p", { class: "soft" }, "You would give ", h("strong", {}, stars(prediction.predicted_rating)), interval(prediction)),
+      prediction?.predicted_rating != null && h("p", { class: "soft" }, "You would give ", h("strong", {}, shownValue(prediction.predicted_rating)), outOf(), interval(prediction)),
       h("div", { class: "item-deeds" },
         h("button", { class: "button small", type: "button", "aria-pressed": String(liked), onclick: () => like(entry) }, icon("heart"), liked ? "Liked" : "Like"),
         h("button", { class: "button small", type: "button", onclick: () => dismiss(entry) }, icon("dismiss"), "Not for me"),
@@ -95,7 +107,7 @@ function hiding(kind, id, name, properties, hideIt, showIt) {
 }
 
 function interval({ low, high }) {
-  return low == null || high == null ? "" : `, most likely between ${stars(low)} and ${stars(high)}`;
+  return low == null || high == null ? "" : `, most likely between ${shownValue(low)} and ${shownValue(high)}`;
 }
 
 function likeIt(id) {
@@ -112,12 +124,12 @@ function likeIt(id) {
       const found = await api.similar(id, { by, limit: 18, explain: true });
       const told = found.items.map((entry) => ({ ...entry, recommendation_id: found.recommendation_id, reasons: [{ text: likeness(entry, item) }] }));
       const entries = await withStars(told);
-      if (mine === asked) list.replaceChildren(...entries.map(card));
+      if (mine === asked) showCards(list, entries);
     } catch (error) {
       if (mine === asked) list.replaceChildren(h("li", { class: "soft" }, error.message));
     }
   }
-  return { element, load: (item) => load("hybrid", (source = item)) };
+  return { element, load: (item) => load("hybrid", (source = item)), redraw: () => redraw(list) };
 }
 
 /** In what the two are alike: who takes them, what they are, and the categories that both have. */

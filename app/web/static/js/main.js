@@ -75,6 +75,8 @@ bus.addEventListener("key", becomeSubject);
 async function begin() {
   installKeys("One with the scopes read and write, or a user token,", show);
   installTheme($("#theme-button"));
+  // Its address would be taken for a view.
+  $(".skip").addEventListener("click", (event) => (event.preventDefault(), $("#main").focus()));
   installDrawer($("#calls-button"), $("#calls"));
   installSearch($("#find"));
   $("#visitor-button").addEventListener("click", () => (location.hash === "#/who" ? show() : (location.hash = "#/who")));

@@ -2,8 +2,8 @@
 
 import { api } from "./api.js";
 import { h, later } from "./dom.js";
+import { floors } from "./scale.js";
 
-const RATINGS = [["", "Any"], ["3", "3 and up"], ["3.5", "3.5 and up"], ["4", "4 and up"]];
 const NOTHING = { genres: [], from: "", to: "", rating: "", diversity: 0, popularity: 0 };
 const MOST_GENRES = 24;
 
@@ -32,12 +32,19 @@ export function desk(onchange) {
   let dated = true;
   const set = (name, value) => ((mix[name] = value), refresh(), soon());
   const genres = h("div", { class: "desk-genres", role: "group", "aria-label": "Categories" });
-  const reset = h("button", { class: "button small desk-reset", type: "button", onclick: () => (Object.assign(mix, structuredClone(NOTHING)), draw(), onchange()) }, "Clear");
+  const reset = h("button", { class: "button small desk-reset", type: "button", onclick: clear }, "Clear");
   const summary = h("summary", {}, h("span", {}, "Filter and mix"), h("span", { class: "desk-state" }));
   const panel = h("div", { class: "desk-panel" });
   // Open where there is room for it.
   const details = h("details", { class: "desk", open: matchMedia("(min-width: 60rem)").matches }, summary, panel);
 
+  function clear() {
+    soon.cancel();
+    Object.assign(mix, structuredClone(NOTHING));
+    draw();
+    panel.querySelector("button, input")?.focus({ preventScroll: true }); // the button that was used is gone
+    onchange();
+  }
   function refresh() {
     reset.hidden = isPlain();
     summary.lastChild.textContent = isPlain() ? "" : "on";
@@ -64,7 +71,6 @@ export function desk(onchange) {
   allCategories().catch(() => []).then((all) => {
     genres.hidden = !all.length;
     genres.replaceChildren(...all.slice(0, MOST_GENRES).map(({ category }) => genreChip(category, (chosen) => set("genres", chosen))));
-    draw();
   });
   draw();
   return { element: details, learn };
@@ -87,7 +93,7 @@ function years(set, shown) {
 
 function select(set) {
   return h("label", { class: "desk-field" }, h("span", { class: "label" }, "Rated"),
-    h("select", { class: "field", onchange: ({ target }) => set("rating", target.value) }, RATINGS.map(([value, text]) => h("option", { value, selected: mix.rating === value }, text))));
+    h("select", { class: "field", onchange: ({ target }) => set("rating", target.value) }, [["", "Any"], ...floors()].map(([value, text]) => h("option", { value, selected: mix.rating === value }, text))));
 }
 
 function dial(label, low, high, range, onchange) {

@@ -1,7 +1,7 @@
 // Search as you type: a combobox with its own list, and a page of what was found.
 
 import { api } from "./api.js";
-import { card, placeholders } from "./cards.js";
+import { placeholders, showCards } from "./cards.js";
 import { coverOf } from "./covers.js";
 import { h, icon, later, plural, yearOf } from "./dom.js";
 import { filterQuery } from "./mix.js";
@@ -17,6 +17,8 @@ export function installSearch(root) {
 
   const options = () => [...list.querySelectorAll("[role=option]")];
   const close = () => {
+    // Neither what is about to be asked nor an answer on its way opens the list again.
+    look.cancel();
     asked?.abort();
     list.hidden = true;
     input.setAttribute("aria-expanded", "false");
@@ -37,7 +39,7 @@ export function installSearch(root) {
     const mine = (asked = new AbortController());
     try {
       const found = await api.search({ q, limit: SHOWN, ...asVisitor() }, { signal: mine.signal });
-      show(found.items, q);
+      if (!mine.signal.aborted) show(found.items, q);
     } catch (error) {
       if (!mine.signal.aborted) show([], q, error.message);
     }
@@ -54,7 +56,8 @@ export function installSearch(root) {
   }
   input.addEventListener("input", look);
   input.addEventListener("focus", () => input.value.trim() && look());
-  input.addEventListener("blur", () => setTimeout(close, 120));
+  input.addEventListener("blur", close);
+  list.addEventListener("mousedown", (event) => event.preventDefault()); // or the input would lose the focus, and the list be gone
   input.addEventListener("keydown", (event) => {
     const count = list.hidden ? 0 : options().length;
     if (event.key === "Escape" && !list.hidden) close();
@@ -72,7 +75,7 @@ export function installSearch(root) {
 
 function option(entry, number, go) {
   const text = [withPerson(entry), yearOf(entry.item), (entry.item.categories ?? []).slice(0, 2).join(", ")].filter(Boolean).join(" · ");
-  return h("li", { role: "option", id: `found-${number}`, "aria-selected": "false", "data-item": entry.item_id, class: "found-option", onmousedown: (event) => event.preventDefault(), onclick: () => go(`#/item/${encodeURIComponent(entry.item_id)}`) },
+  return h("li", { role: "option", id: `found-${number}`, "aria-selected": "false", "data-item": entry.item_id, class: "found-option", onclick: () => go(`#/item/${encodeURIComponent(entry.item_id)}`) },
     h("span", { class: "found-cover" }, coverOf(entry.item)), h("span", { class: "found-text" }, h("strong", {}, entry.item.title), h("small", {}, text)));
 }
 
@@ -84,14 +87,18 @@ export function searchView(query) {
   const grid = h("ul", { class: "grid" }, placeholders(6));
   const note = h("p", { class: "hero-note" }, "\u00a0");
   const element = h("div", { class: "search-page" }, h("div", { class: "hero small" }, h("p", { class: "eyebrow" }, "Search"), h("h1", { tabindex: -1 }, `“${q}”`), note), grid);
+  let asked = 0;
   async function load() {
+    const mine = ++asked;
     try {
       const found = await api.search({ q, limit: 48, ...asVisitor(), ...filterQuery() });
+      if (mine !== asked) return;
       note.textContent = found.items.length ? `${plural(found.items.length, "title")}${visitor.id ? ", those you would like first among what fits as well. Ask any of them why it is in your list, or why not." : ""}` : "Nothing like it. Try fewer letters.";
       const told = found.items.map((entry) => ({ ...entry, recommendation_id: found.recommendation_id, reasons: [{ text: withPerson(entry) }] }));
       const entries = await withStars(told);
-      grid.replaceChildren(...entries.map(card));
+      if (mine === asked) showCards(grid, entries);
     } catch (error) {
+      if (mine !== asked) return;
       note.textContent = error.message;
       grid.replaceChildren();
     }

@@ -6,6 +6,7 @@ import { coverOf, drawing } from "./covers.js";
 import { announce, h, toast, yearOf } from "./dom.js";
 import { allCategories } from "./mix.js";
 import { rater } from "./stars.js";
+import { knowScale } from "./scale.js";
 import { become, newVisitor } from "./visitor.js";
 
 const ENOUGH = 3;
@@ -21,6 +22,7 @@ export function startView() {
     const next = h("button", { class: "button primary", type: "button", onclick: rateTitles }, "Next: rate a few");
     show("1 of 2", "What do you go for?", "Pick as many as you like, or none.", tiles, next);
     const all = await allCategories().catch(() => []);
+    if (!tiles.isConnected) return; // who is quicker than the answer is at the titles already
     // Nothing to choose from: on to the titles.
     if (!all.length) return rateTitles();
     tiles.append(...all.filter(({ category }) => !category.startsWith("(")).slice(0, 18).map(({ category }) => h("li", {}, tile(category, genres))));
@@ -36,7 +38,7 @@ export function startView() {
     };
     show("2 of 2", "Know any of these?", "Give stars to what you know. Leave out the rest.", grid, h("div", { class: "start-foot" }, count, done));
     tell();
-    const found = await api.popular({ category: [...genres], limit: TITLES, diversity: 0.35 }).catch((error) => ({ items: [], problem: error.message }));
+    const [found] = await Promise.all([api.popular({ category: [...genres], limit: TITLES, diversity: 0.35 }).catch((error) => ({ items: [], problem: error.message })), knowScale()]);
     if (!found.items.length) grid.replaceChildren(h("li", { class: "soft" }, found.problem ?? "Nothing here yet."));
     else grid.replaceChildren(...found.items.map((entry) => title(entry, given, tell)));
   }
@@ -46,13 +48,19 @@ export function startView() {
     const id = newVisitor();
     try {
       if (genres.size) await api.prefer(id, { liked: { categories: [...genres] } });
-      for (const [item, value] of given) await api.rate(id, item, value);
+      if (given.size) await rateAll(id);
       await become(id, "You", [...genres]);
       location.hash = "#/";
     } catch (error) {
       toast(error.message);
       event.target.disabled = false;
     }
+  }
+
+  async function rateAll(user) {
+    const { outcomes } = await api.rateAll([...given].map(([item_id, value]) => ({ user_id: user, item_id, value })));
+    const refused = outcomes.find((each) => each.outcome === "rejected");
+    if (refused) throw new Error(refused.detail);
   }
 
   function show(step, heading, note, ...content) {

@@ -1,6 +1,7 @@
 // Who is visiting, and what they have said: the one state that the views share.
 
-import { api, bus, key, Problem } from "./api.js";
+import { api, bus, key } from "./api.js";
+import { knowScale } from "./scale.js";
 
 const REMEMBERED = "medley-visitor";
 const PAGE = 100; // as many as one answer may hold
@@ -12,7 +13,7 @@ export const visitor = {
   name: "",
   taste: [], // categories that stand out
   ratings: new Map(), // item id -> stars, of what they rated last
-  older: false, // whether they have rated more than that
+  older: true, // whether they may have rated more than that
   likes: new Map(), // item id -> id of the event, to take it back
   hidden: nothingHidden(), // what they do not want to see: id -> how it is called, null where that is not known yet
 };
@@ -29,29 +30,33 @@ export function remembered() {
   }
 }
 
-/** Become somebody: what they have said is read, and every view is told. */
+/** Become somebody: what they have said is read, and every view is told. Who is chosen meanwhile is the one. */
 export async function become(id, name, taste = []) {
-  Object.assign(visitor, { id, name, taste, ratings: new Map(), older: false, likes: likesOf(id), hidden: nothingHidden() });
+  const ratings = new Map();
+  Object.assign(visitor, { id, name, taste, ratings, older: true, likes: likesOf(id), hidden: nothingHidden() });
   localStorage.setItem(REMEMBERED, JSON.stringify({ id, name, taste }));
-  const [page, { suppressions }] = await Promise.all([api.ratings(id, { limit: PAGE }), api.suppressions(id)]);
-  for (const { item_id, value } of page.ratings) visitor.ratings.set(item_id, value);
+  const [page, { suppressions }] = await Promise.all([api.ratings(id, { limit: PAGE }), api.suppressions(id), knowScale()]);
+  if (visitor.ratings !== ratings) return;
+  for (const { item_id, value } of page.ratings) ratings.set(item_id, value);
   visitor.older = page.next_cursor !== null;
   for (const { kind, id: subject } of suppressions) kind === "item" ? visitor.hidden.items.set(subject, null) : visitor.hidden.categories.set(subject, subject);
   bus.dispatchEvent(new Event("visitor"));
 }
 
-/** How many stars the visitor has given an item, however long ago; null for none. */
-export async function ratingOf(item) {
+/** What the visitor has given these items, however long ago, is in `visitor.ratings` afterwards; of up to a hundred items. */
+export async function knowRatings(items) {
   const { id, ratings, older } = visitor;
-  if (ratings.has(item) || !older) return ratings.get(item) ?? null;
-  try {
-    const { value } = await api.rating(id, item);
-    ratings.set(item, value);
-    return value;
-  } catch (error) {
-    if (error instanceof Problem && error.status === 404) return null;
-    throw error;
-  }
+  const unknown = older ? items.filter((item) => !ratings.has(item)) : [];
+  if (!unknown.length) return;
+  const found = await api.ratings(id, { item_id: unknown, limit: unknown.length });
+  for (const { item_id, value } of found.ratings) if (!ratings.has(item_id)) ratings.set(item_id, value);
+}
+
+/** What the visitor has given an item; null for nothing. */
+export async function ratingOf(item) {
+  const { ratings } = visitor;
+  await knowRatings([item]);
+  return ratings.get(item) ?? null;
 }
 
 /** The likes are kept here as the visitor is: the service knows of them, but not by which event to take one back. */
@@ -72,7 +77,8 @@ export function keepLikes() {
 /** The entries of a list that is the same for everybody, with the stars that this visitor would give. */
 export async function withStars(entries) {
   if (!visitor.id || !entries.length) return entries;
-  const found = await api.predictions(visitor.id, entries.map((entry) => entry.item_id)).catch(() => null);
+  const items = entries.map((entry) => entry.item_id);
+  const [found] = await Promise.all([api.predictions(visitor.id, items).catch(() => null), knowRatings(items).catch(() => null)]);
   const expected = new Map(found?.predictions.map((each) => [each.item_id, each.predicted_rating]));
   return entries.map((entry) => ({ ...entry, predicted_rating: expected.get(entry.item_id) }));
 }

@@ -2,8 +2,8 @@
 
 import { api } from "./api.js";
 import { drawing } from "./covers.js";
-import { h, icon, plural } from "./dom.js";
-import { become, nameOf, phrase } from "./visitor.js";
+import { h, icon, plural, toast } from "./dom.js";
+import { become, nameOf, phrase, visitor } from "./visitor.js";
 
 export function whoView() {
   const people = h("ul", { class: "people" }, Array.from({ length: 5 }, () => h("li", { class: "person person-empty", "aria-hidden": "true" })));
@@ -14,7 +14,7 @@ export function whoView() {
   );
   api.visitors().then(
     ({ users }) => people.replaceChildren(newcomer(), ...users.map(person)),
-    () => people.replaceChildren(newcomer()),
+    (error) => people.replaceChildren(newcomer(), h("li", { class: "person-problem soft" }, error.message)),
   );
   return { element, title: "Medley", refresh: async () => "", leave() {} };
 }
@@ -22,8 +22,12 @@ export function whoView() {
 function person({ user_id: id, ratings, categories, favourites }) {
   const names = categories.map((each) => each.category);
   const enter = async () => {
-    await become(id, nameOf(id), names);
-    location.hash = "#/";
+    try {
+      await become(id, nameOf(id), names);
+    } catch (error) {
+      return void toast(error.message);
+    }
+    if (visitor.id === id) location.hash = "#/"; // unless somebody else was chosen meanwhile
   };
   return h("li", { class: "person" },
     h("button", { class: "person-button", type: "button", onclick: enter },

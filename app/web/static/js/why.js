@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { coverOf } from "./covers.js";
 import { h, openDialog } from "./dom.js";
+import { reasonText } from "./scale.js";
 import { visitor } from "./visitor.js";
 
 const SIGNALS = {
@@ -61,6 +62,6 @@ function evidenceCover(id) {
 function evidence(reasons) {
   if (!reasons.length) return [];
   const shown = (reason) => h("li", {}, reason.item_id ? evidenceCover(reason.item_id) : null,
-    h("p", {}, reason.text));
+    h("p", {}, reasonText(reason)));
   return [h("h3", { class: "evidence-head" }, "Because"), h("ul", { class: "evidence" }, reasons.map(shown))];
 }

@@ -201,6 +201,11 @@ class RatingOut(TypedDict):
     rated_at: str
 
 
+class RatingScaleOut(TypedDict):
+    minimum: float
+    maximum: float
+
+
 class WrittenRating(TypedDict):
     outcome: Literal["created", "updated", "unchanged", "stale"]
     rating: RatingOut | None

@@ -51,6 +51,7 @@ class Calls:
     rate_batch = Call(requests.rate_batch)
     undo_rating = Call(requests.undo_rating)
     rating = Call(requests.rating)
+    rating_scale = Call(requests.rating_scale)
     ratings = PagedCall(requests.ratings)
     send_event = Call(requests.send_event)
     send_events = Call(requests.send_events)

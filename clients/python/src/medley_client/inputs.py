@@ -98,6 +98,12 @@ class PageQuery(TypedDict, total=False):
     cursor: str
 
 
+class RatingsQuery(PageQuery, total=False):
+    """One page of a user's ratings, of these items only where some are named."""
+
+    item_id: Sequence[str]
+
+
 class Tastes(TypedDict, total=False):
     """What somebody likes or dislikes."""
 

@@ -126,12 +126,17 @@ def undo_rating(user_id: str, item_id: str) -> Request[None]:
     return Request("DELETE", "/v1/users/{user_id}/ratings/{item_id}", {"user_id": user_id, "item_id": item_id})
 
 
+def rating_scale() -> Request[answers.RatingScaleOut]:
+    """Between which values ratings lie."""
+    return Request("GET", "/v1/rating-scale")
+
+
 def rating(user_id: str, item_id: str) -> Request[answers.RatingOut]:
     """One rating of a user."""
     return Request("GET", "/v1/users/{user_id}/ratings/{item_id}", {"user_id": user_id, "item_id": item_id})
 
 
-def ratings(user_id: str, **query: Unpack[inputs.PageQuery]) -> PageRequest[answers.RatingPage, answers.RatingOut]:
+def ratings(user_id: str, **query: Unpack[inputs.RatingsQuery]) -> PageRequest[answers.RatingPage, answers.RatingOut]:
     """What a user has rated."""
     return PageRequest("GET", "/v1/users/{user_id}/ratings", {"user_id": user_id}, query, rows="ratings")
 

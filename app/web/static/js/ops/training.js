@@ -46,14 +46,20 @@ export function runsPanel(panel, onsuccess) {
   return { refresh };
 }
 
-/** Shows rows, and leaves them alone while they are the same, so that nobody loses the button they are on. */
+/** Shows a row for each record, and leaves alone what is the same, so that nobody loses the button they are on. */
 function rowsIn(body) {
-  let shown = null;
+  let shown = new Map();
   return (records, row) => {
-    const now = JSON.stringify(records);
-    const running = records.some((each) => each.started_at && !each.finished_at);
-    if (now !== shown || running) body.replaceChildren(...records.map(row));
+    const now = new Map();
+    for (const record of records) {
+      const [text, before] = [JSON.stringify(record), shown.get(record.id)];
+      const running = record.started_at && !record.finished_at;
+      now.set(record.id, before?.text === text && !running ? before : { text, element: row(record) });
+    }
     shown = now;
+    const wanted = [...now.values()].map(({ element }) => element);
+    for (const each of [...body.children]) if (!wanted.includes(each)) each.remove();
+    wanted.forEach((element, at) => body.children[at] !== element && body.insertBefore(element, body.children[at] ?? null));
   };
 }
 
@@ -69,7 +75,8 @@ export function releasesPanel(panel) {
   const body = h("tbody", {});
   const none = h("p", { class: "nothing", hidden: true }, "No release yet: train one.");
   const show = rowsIn(body);
-  panel.replaceChildren(h("div", { class: "panel-head" }, h("h2", {}, "Releases")), table(["Release", "Published", "Ratings", "Measured", "Verdict", ""], body), none);
+  const title = h("h2", { tabindex: -1 }, "Releases");
+  panel.replaceChildren(h("div", { class: "panel-head" }, title), table(["Release", "Published", "Ratings", "Measured", "Verdict", ""], body), none);
 
   async function refresh() {
     const { releases } = await api.releases();
@@ -85,8 +92,10 @@ export function releasesPanel(panel) {
       toast(`${release.id} is active; every worker serves it within two seconds.`);
     } catch (error) {
       toast(error.message);
+      announce(error.message);
     }
     await refresh();
+    if (document.activeElement === document.body) title.focus({ preventScroll: true }); // the button that was used is gone
   }
   return { refresh };
 }
