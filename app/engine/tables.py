@@ -161,12 +161,15 @@ class TableReading:
 def moments(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation of each row of ``(c, n)``, both of shape ``(c,)``; 0 for no columns."""
     n = max(scores.shape[1], 1)
-    means: FloatArray = np.matmul(scores, np.ones(scores.shape[1], np.float32)) / np.float32(n)
-    squares: FloatArray = np.einsum("cn,cn->c", scores, scores) / np.float32(n)
-    variances = squares - means * means
-    if (variances < CANCELLED * squares).any():
-        centred: FloatArray = scores - means[:, None]
-        variances = np.einsum("cn,cn->c", centred, centred) / np.float32(n)
+    means, variances = np.zeros(len(scores), np.float32), np.zeros(len(scores), np.float32)
+    # Mostly one column or two: so a call for each takes less than one for all.
+    for place, column in enumerate(scores):
+        mean, square = float(np.add.reduce(column)) / n, float(np.dot(column, column)) / n
+        variance = square - mean * mean
+        if variance < CANCELLED * square:
+            centred: FloatArray = column - np.float32(mean)
+            variance = float(np.dot(centred, centred)) / n
+        means[place], variances[place] = mean, variance
     return means, np.sqrt(variances)
 
 
