@@ -24,6 +24,7 @@ NO_STORE = "no-store"
 EACH_TIME = ("recommendation_id", "generated_at", "as_of", "next_cursor")
 """What differs from one answer to the next though the list is the same."""
 _CURSOR = b'"next_cursor":"'
+_ITEMS, _AFTER_ITEMS = b'"items":', b'"next_cursor":'
 _DIGEST_BYTES = 12
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
@@ -43,7 +44,7 @@ class ETag:
         if response.status_code != 200 or response.headers.get("cache-control") == NO_STORE:
             return response
         body = bytes(response.body)
-        said = self._ignored.sub(b"", body) if self._ignored else body
+        said = _without(self._ignored, body) if self._ignored else body
         if self._cursor_ends and _CURSOR in body:
             said += _cursor_period(cast("Services", request.app.state.services))
         tag = f'W/"{hashlib.blake2b(said, digest_size=_DIGEST_BYTES).hexdigest()}"'
@@ -54,6 +55,12 @@ class ETag:
             return response
         kept = {name: response.headers[name] for name in ("ETag", "Cache-Control")}
         return Response(status_code=304, headers=kept)
+
+
+def _without(ignored: re.Pattern[bytes], body: bytes) -> bytes:
+    """The body without what differs each time. That stands before and after the items, whose own fields may have such names."""
+    begin, end = max(body.find(_ITEMS), 0), max(body.rfind(_AFTER_ITEMS), 0)
+    return ignored.sub(b"", body[:begin]) + body[begin:end] + ignored.sub(b"", body[end:])
 
 
 def _cursor_period(services: Services) -> bytes:

@@ -43,5 +43,6 @@ def pick_fields(card: bytes, details: bytes, ratings: tuple[int, float], fields:
     if not CARD.issuperset(fields):
         count, total = ratings
         known |= orjson.loads(details)
+        known["people"] = [{"name": person["name"], "role": person.get("role")} for person in known["people"]]
         known["ratings"] = {"count": count, "mean": total / count if count else None}
     return orjson.dumps({name: known[name] for name in fields})

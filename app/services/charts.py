@@ -44,8 +44,12 @@ def list_popular(
 def list_trending(
     serving: Serving, request: ListRequest, period: TrendingPeriod = "week", *, now: datetime, page: Page | None = None
 ) -> ItemList:
-    """What was taken more often in this period than the time before it lets expect."""
-    return _chart(serving, trending_scores(serving.catalogue, period), TRENDING, request, now, page)
+    """What was taken more often in this period than the time before it lets expect; then what is popular."""
+    listed = _chart(serving, trending_scores(serving, period), TRENDING, request, now, page)
+    if not request.explain:
+        return listed
+    items = [each if each.score > 0 else replace(each, reasons=[POPULAR]) for each in listed.items]
+    return replace(listed, items=items)
 
 
 def list_latest(serving: Serving, request: ListRequest, *, now: datetime, page: Page | None = None) -> ItemList:
@@ -58,17 +62,20 @@ def popular_scores(serving: Serving, period: str) -> FloatArray:
     return (serving.catalogue.taken(PERIOD_DAYS[period]) + _tie_break(serving)).astype(np.float32)
 
 
-def trending_scores(catalogue: Catalogue, period: TrendingPeriod) -> FloatArray:
+def trending_scores(serving: Serving, period: TrendingPeriod) -> FloatArray:
     """How surprising it is how often each item was taken in a period, shape ``(n_rows,)``.
 
     ``(c - e) / sqrt(e + 1)`` with ``c`` the count of the period and ``e`` the one that the item's share in the longer period,
     without this one, lets expect: standard deviations of a Poisson variable, with 1 added so that a single taker is no sensation.
+    What was not taken more often than expected is not on the rise: it lies below zero, in the order of its popularity.
     """
+    catalogue = serving.catalogue
     recent = catalogue.taken(PERIOD_DAYS[period]).astype(np.float64)
     before = np.maximum(catalogue.taken(PERIOD_DAYS[_LONGER[period]]) - recent, 0)
     total = before.sum()
     expected = before * (recent.sum() / total) if total else np.zeros_like(before)
-    return ((recent - expected) / np.sqrt(expected + 1)).astype(np.float32)
+    surprise = (recent - expected) / np.sqrt(expected + 1)
+    return np.where(surprise > 0, surprise, _tie_break(serving) - 1).astype(np.float32)
 
 
 def latest_scores(serving: Serving) -> FloatArray:

@@ -121,7 +121,8 @@ def _place(total: FloatArray, allowed: BoolArray, row: int) -> int:
 def _outranked(total: FloatArray, allowed: BoolArray, row: int, ranked: list[int], shown: list[int]) -> Obstacle:
     rank = ranked.index(row) + 1 if row in ranked else _place(total, allowed, row)
     behind = float(total[shown[-1]] - total[row]) if shown else None
-    return Obstacle("outranked", f"{rank - 1} others are before it.", rank=rank, behind=behind)
+    text = "One other is before it." if rank == 2 else f"{rank - 1} others are before it."
+    return Obstacle("outranked", text, rank=rank, behind=behind)
 
 
 def _evidence(ranking: Ranking, user: KnownUser, catalogue: Catalogue) -> list[Evidence]:

@@ -66,8 +66,9 @@ def make_home(
     page = _Page(serving, user, request, scores, allowed)
     fallback = scores.fallback_for(user)
     rows = [page.personal("popular", "Popular") if fallback == "popularity" else page.personal("for_you", "For you")]
-    rows += [page.like(row) for row in _newest_likes(user)]
-    rows.append(page.chart("trending", "Trending", trending_scores(serving.catalogue, "week"), TRENDING))
+    rows += [page.like(row) for row in _newest_likes(serving.catalogue, user)]
+    trending = trending_scores(serving, "week")
+    rows.append(page.chart("trending", "Trending", trending, TRENDING, trending > 0))
     rows.append(page.chart("latest", "New", latest_scores(serving), NEWEST, released(serving.catalogue, now)))
     rows += [page.of_category(category) for category in _categories(serving.catalogue, user, request.filters, now)]
     return Home([row for row in rows if row.items], serving.release, now, user.history_size, fallback, degraded)
@@ -139,9 +140,9 @@ class _Page:
         ]
 
 
-def _newest_likes(user: KnownUser) -> list[int]:
-    """The rows of the items that were liked last, the newest first."""
-    return [row for row, _ in _likes(user)][:MOST_LIKED_ROWS]
+def _newest_likes(catalogue: Catalogue, user: KnownUser) -> list[int]:
+    """The rows of the items that were liked last, the newest first, without those that are nowhere to be seen any more."""
+    return [row for row, _ in _likes(user) if catalogue.is_listed(row)][:MOST_LIKED_ROWS]
 
 
 def _likes(user: KnownUser) -> Iterator[tuple[int, float]]:

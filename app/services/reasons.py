@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice, takewhile
 from typing import Literal
 
 import numpy as np
@@ -132,9 +133,12 @@ def _reasons(
 ) -> list[Reason]:
     """The liked entries, categories and people that speak most for an item, and where none does, what is said otherwise: that it
     is popular if that is what put it there, or else that it goes with the history as a whole. That it was opened before is no
-    reason for an item itself."""
+    reason for an item itself, and nobody is told of an item that was hidden or deleted since."""
     liked = np.where((user.history.preferences >= 0) & (user.history.rows != listed), evidence, 0)
-    strongest = [entry for entry in np.argsort(-liked, kind="stable")[:MOST_REASONS].tolist() if liked[entry] > 0]
+    order: list[int] = np.argsort(-liked, kind="stable").tolist()
+    speaking = takewhile(lambda entry: liked[entry] > 0, order)
+    told = (entry for entry in speaking if common.catalogue.is_listed(int(user.history.rows[entry])))
+    strongest = list(islice(told, MOST_REASONS))
     reasons = [(float(liked[entry]), _because(user, entry, common, listed)) for entry in strongest]
     if preferred:
         reasons = sorted([*reasons, *preferred], key=lambda each: -each[0])[:MOST_REASONS]

@@ -73,13 +73,23 @@ async def test_charts_tell_what_is_rising_popular_and_new(busy: Service) -> None
         explained = await chart(busy, name, explain="true", fields=["title", "ratings"])
         for each in explained["items"]:
             assert sum(each["contributions"].values()) == pytest.approx(each["score"])
-            assert [reason["kind"] for reason in each["reasons"]] == [
-                {"trending": "trending", "latest": "newest"}[name]
-            ]
+            rising = "trending" if each["score"] > 0 else "popular"
+            assert [reason["kind"] for reason in each["reasons"]] == [rising if name == "trending" else "newest"]
             assert set(each["item"]) == {"title", "ratings"}
+        assert name == "latest" or explained["items"][0]["score"] > 0
         first = await chart(busy, name, limit=30)
         second = await chart(busy, name, limit=30, cursor=first["next_cursor"])
         assert ids(first) + ids(second) == ids(await chart(busy, name, limit=60))
+    await busy.put_another("unnoticed", "Western", tags=["unnoticed"])
+    (unnoticed,) = (await chart(busy, "trending", tag="unnoticed", explain="true"))["items"]
+    assert (unnoticed["score"] < 0, unnoticed["reasons"][0]["kind"]) == (True, "popular")
+    whole = await chart(busy, "trending", category="Western", limit=100, period="day")
+    falling = [each["item_id"] for each in whole["items"] if each["score"] <= 0]
+    popular = ids(await chart(busy, "popular", category="Western", limit=100))
+    assert falling
+    assert falling == [each for each in popular if each in falling], "what is not on the rise follows as it is popular"
+    rows = (await home(busy, "nobody-yet", limit=100))["rows"]
+    assert all(each["score"] > 0 for row in rows if row["kind"] == "trending" for each in row["items"])
     assert problem(await busy.client.get("/v1/trending?period=all")) == [("/query/period", "not_allowed")]
 
 

@@ -107,3 +107,17 @@ async def test_refusals_have_no_tag(reading_service: Service) -> None:
         answer = await reading_service.client.get(path, headers={"If-None-Match": "*"})
         assert answer.status_code in {404, 422}
         assert "etag" not in answer.headers
+
+
+async def test_a_field_of_an_item_that_is_called_like_one_of_a_list_counts(service: Service) -> None:
+    names = ("as_of", "next_cursor", "recommendation_id", "generated_at")
+    for path in ("/v1/popular", "/v1/search", "/v1/items"):
+        query = {"category": "Named", "fields": "attributes"} | ({"q": "banana"} if path == "/v1/search" else {})
+        for name in names:
+            tags: set[str] = set()
+            for value in ("one", "two"):
+                await service.put_item("named", title="Banana", categories=["Named"], attributes={name: value})
+                answer = await service.client.get(path, params=query)
+                assert answer.json()["items"], path
+                tags.add(answer.headers["etag"])
+            assert len(tags) == 2, (path, name)

@@ -23,3 +23,32 @@ async def test_people_and_categories_that_both_have_are_told_and_no_others(servi
         assert [(r["kind"], r["shared_people"], r["shared_categories"]) for r in each["reasons"]] == [
             ("popular", [], [])
         ]
+
+
+async def test_nobody_is_told_of_what_was_hidden_or_deleted_since(service: Service) -> None:
+    for name in ("kept", "hidden", "deleted"):
+        await service.put_another(name, "Horror")
+        await service.rate("fan", name)
+
+    async def told() -> set[str | None]:
+        listed = await service.recommend("fan", explain="true", limit=100)
+        rows = (await service.client.get("/v1/users/fan/home", params={"explain": "true"})).json()["rows"]
+        reasons = [reason for each in listed["items"] for reason in each["reasons"]]
+        reasons += [reason for row in rows for each in row["items"] for reason in each["reasons"]]
+        return {reason["item_id"] for reason in reasons} | {row["item_id"] for row in rows}
+
+    assert {"kept", "hidden", "deleted"} <= await told()
+    await service.put_another("hidden", "Horror", hidden=True)
+    await service.delete_item("deleted")
+    after = await told()
+    assert "kept" in after
+    assert not {"hidden", "deleted"} & after
+
+
+async def test_who_has_no_role_is_shown_with_none(service: Service) -> None:
+    await service.put_another("new", "Horror", people=[{"name": "Bo"}], tags=["one"])
+    for listed in (
+        await service.popular(tag="one", fields="people"),
+        await service.recommend("a", tag="one", fields="people"),
+    ):
+        assert listed["items"][0]["item"] == {"people": [{"name": "Bo", "role": None}]}

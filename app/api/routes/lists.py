@@ -58,8 +58,9 @@ async def get_trending(
         ),
     ] = "week",
 ) -> Response:
-    """What is taken more often of late than the longer run lets expect, the most surprising first. The period ends with the
-    newest feedback of the release. Before the first release, what is popular."""
+    """What is taken more often of late than the longer run lets expect, the most surprising first; what is popular follows, with
+    scores below zero, so that the list is full. The period ends with the newest feedback of the release. Before the first
+    release, what is popular."""
     call = ListCall(services, "trending", request, now, period)
     page, serving = call.page(), services.live.serving
     if serving is None:

@@ -27,8 +27,8 @@ async def get_predictions(
     item_ids: ItemIdsQuery,
 ) -> PredictionsOut:
     """How many stars the user would give each item, with an interval, from all that they have rated up to this moment. Who has
-    rated nothing gets what is expected of anybody. An item that the release does not know gets what is expected of any
-    item, with a wide interval. A rating that the user has given the item already counts among the others."""
+    rated nothing gets what is expected of anybody. An item that is newer than the release, or that nobody has rated, gets what
+    its content lets expect, with a wider interval. A rating that the user has given the item already counts among the others."""
     now = services.now()
     feedback, degraded = await read_user_feedback(services, user_id, now)
     serving, settings = services.live.serving, services.settings

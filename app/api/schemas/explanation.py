@@ -79,7 +79,8 @@ class ObstacleOut(Answer):
     )
     rank: int | None = Field(description="For `outranked`: the place among all items that may be in the list.")
     behind: float | None = Field(
-        description="For `outranked`: by how much the score is below that of the last listed item."
+        description="For `outranked`: by how much the score is below that of the last listed item; with `diversity` it may be "
+        "above it, and this below zero."
     )
 
 
