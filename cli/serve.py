@@ -1,6 +1,7 @@
 """``medley serve``: the HTTP service."""
 
-from typing import Annotated, Any
+import asyncio
+from typing import Annotated, Any, Literal
 
 import typer
 import uvicorn
@@ -54,8 +55,8 @@ def server_options(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
-        "loop": "auto",  # uvloop and httptools, which are not made for Windows
-        "http": "auto",
+        "loop": "auto",  # uvloop, which is not made for Windows
+        "http": _protocol(),
         "ws": "none",
         "lifespan": "on",
         "log_config": None,
@@ -65,6 +66,15 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "timeout_keep_alive": 20,
         "timeout_graceful_shutdown": settings.drain_seconds,
     }
+
+
+def _protocol() -> "type[asyncio.Protocol] | Literal['h11']":
+    """How HTTP is read: with httptools, where that is made for the machine; h11 has bounds of its own."""
+    try:
+        from cli.http_protocol import BoundedProtocol  # noqa: PLC0415 - needs httptools
+    except ImportError:
+        return "h11"
+    return BoundedProtocol
 
 
 def check_exposure(settings: Settings) -> None:

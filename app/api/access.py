@@ -223,11 +223,11 @@ def _take(limiter: RateLimiter, identity: str, state: dict[str, Any]) -> None:
 
 
 def _bearer(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
-    for name, value in headers:
-        if name == b"authorization":
-            scheme, _, credentials = value.decode("latin-1").partition(" ")
-            return credentials.strip() if scheme.lower() == "bearer" else None
-    return None
+    given = [value for name, value in headers if name == b"authorization"]
+    if len(given) != 1:
+        return None  # of two nobody knows which one a proxy has looked at
+    scheme, _, credentials = given[0].decode("latin-1").partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else None
 
 
 def _unauthenticated(detail: str) -> Unauthenticated:

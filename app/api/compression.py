@@ -42,6 +42,11 @@ def _is_gzip(coding: bytes) -> bool:
     return name.strip() == b"gzip" and weight.replace(b" ", b"").rstrip(b"0") not in {b"q=", b"q=0."}
 
 
+def _encodings(headers: list[tuple[bytes, bytes]]) -> list[bytes]:
+    """How the body is encoded, as each header says; more than one is more than is read here."""
+    return [value.strip().lower() for name, value in headers if name == b"content-encoding"]
+
+
 class InflateBody:
     """Reads bodies sent with `Content-Encoding: gzip`, up to ``max_bytes`` of what they hold."""
 
@@ -50,9 +55,7 @@ class InflateBody:
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and any(
-            name == b"content-encoding" and value.strip().lower() == b"gzip" for name, value in scope["headers"]
-        ):
+        if scope["type"] == "http" and _encodings(scope["headers"]) == [b"gzip"]:
             gone = {b"content-encoding", b"content-length"}
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in gone]
             receive = _Inflated(receive, self.max_bytes)

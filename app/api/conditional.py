@@ -50,8 +50,8 @@ class ETag:
         tag = f'W/"{hashlib.blake2b(said, digest_size=_DIGEST_BYTES).hexdigest()}"'
         response.headers["ETag"] = tag
         response.headers.setdefault("Cache-Control", CACHE_CONTROL)
-        known = request.headers.get("if-none-match")
-        if known is None or not matches(known, tag):
+        known = request.headers.getlist("if-none-match")
+        if not known or not matches(", ".join(known), tag):
             return response
         kept = {name: response.headers[name] for name in ("ETag", "Cache-Control")}
         return Response(status_code=304, headers=kept)

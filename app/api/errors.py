@@ -19,7 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -156,6 +156,9 @@ _CODES = {
     "less_than_equal": "too_large",
 }
 
+# Pydantic's sentence names a class of ours.
+_DETAILS = {"not_an_object": "This must be an object."}
+
 
 def in_path(error: InvalidInput, name: str) -> InvalidInput:
     """The same error of a service, which names a field, where that field is part of the address."""
@@ -176,7 +179,8 @@ def field_errors(errors: Sequence[Mapping[str, Any]], inside: tuple[str | int, .
         # The first part of a FastAPI location says where in the request to look.
         path = (*inside, *place) if inside else place[1:] if place[:1] == ("body",) else place
         kind = str(error["type"])
-        found.append(FieldError(pointer_to(path), _CODES.get(kind, kind), str(error["msg"])))
+        code = _CODES.get(kind, kind)
+        found.append(FieldError(pointer_to(path), code, _DETAILS.get(code) or str(error["msg"])))
     return found
 
 
@@ -203,6 +207,9 @@ def problem_response(
 
 def problem_of(error: BaseException, scope: Scope) -> Response:
     """The answer to any failure. What nobody foresaw is logged and told to nobody."""
+    if isinstance(error, ClientDisconnect):
+        # No failure of ours. Nobody is there to hear of it but the log and the metrics.
+        error = MalformedRequest("The connection was closed before the body had come.", code="incomplete_body")
     if isinstance(error, MedleyError):
         for kind in type(error).__mro__:
             if kind in STATUS:

@@ -171,12 +171,13 @@ class StrictRequest(Request):
         return self._json
 
     def _check_headers(self) -> None:
-        content_type, *parameters = self.headers.get("content-type", "").lower().split(";")
+        types = self.headers.getlist("content-type")
+        content_type, *parameters = types[0].lower().split(";") if len(types) == 1 else ("",)
         if content_type.strip() != "application/json":
             raise UnsupportedMediaType("The body must be sent as application/json.")
         for parameter in parameters:
             name, _, value = parameter.partition("=")
             if name.strip() == "charset" and value.strip().strip('"') != "utf-8":
                 raise UnsupportedMediaType("JSON is read as UTF-8 only.")
-        if self.headers.get("content-encoding", "identity").lower() != "identity":
+        if any(encoding.lower() != "identity" for encoding in self.headers.getlist("content-encoding")):
             raise UnsupportedMediaType("A compressed body is not read.")

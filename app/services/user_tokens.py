@@ -16,6 +16,7 @@ from jwt.types import Options
 from app.errors import InvalidInput
 from app.services.api_keys import Scope, id_of, token_secret_of
 from app.services.key_ring import KeyRing, KnownKey
+from app.services.limits import LONGEST_ID, refuse_id
 
 ALGORITHM = "HS256"
 GRANTED = frozenset({"read", "write"})
@@ -97,6 +98,7 @@ def mint_user_token(key: str, user_id: str, scopes: Sequence[Scope], *, now: dat
 def _verified(token: str, secret: bytes) -> dict[str, Any]:
     options: Options = {"require": ["exp", "sub"]}
     claims = jwt.decode(token, secret, algorithms=[ALGORITHM], leeway=LEEWAY_SECONDS, options=options)  # pyright: ignore[reportUnknownMemberType] - as above
-    if not claims["sub"]:
+    sub = claims["sub"]
+    if not 1 <= len(sub) <= LONGEST_ID or refuse_id(sub) is not None:
         raise TokenRefused("The token names no user.")
     return claims

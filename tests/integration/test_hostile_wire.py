@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import socket
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,8 @@ def test_a_server_keeps_its_manners_and_its_secrets(door: Door) -> None:
     headers = bearer(door.key) | {"Content-Type": "application/json"}
     check_that_large_bodies_are_refused(door, headers)
     check_that_requests_in_a_row_are_answered_in_a_row(door)
+    check_that_a_long_head_is_refused(door)
+    check_that_who_hangs_up_is_no_failure(door)
     check_that_nothing_is_told(door)
 
 
@@ -88,6 +91,38 @@ def check_that_requests_in_a_row_are_answered_in_a_row(door: Door) -> None:
             answered += chunk
     assert re.findall(rb"x-request-id: (\w+)", answered.lower()) == [b"first", b"second", b"third"]
     assert re.findall(rb"HTTP/1\.1 (\d+)", answered) == [b"200", b"422", b"200"]
+
+
+def check_that_a_long_head_is_refused(door: Door) -> None:
+    """It is not kept until the memory is full, and nobody has to wait for it."""
+    with socket.create_connection(("127.0.0.1", door.port), timeout=60) as connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: medley\r\nX-Endless: ")
+        try:
+            for _ in range(100):
+                connection.sendall(b"x" * 65_536)
+            answer = connection.recv(65_536)
+        except ConnectionError:
+            return  # the server has hung up while more was still sent
+        assert answer.startswith(b"HTTP/1.1 431")
+
+
+def check_that_who_hangs_up_is_no_failure(door: Door) -> None:
+    """A phone that loses its network in the middle of a request is neither an error in the log nor a 5xx in the metrics."""
+    head = (
+        f"POST /v1/ratings HTTP/1.1\r\nHost: medley\r\nAuthorization: Bearer {door.key}\r\nX-Request-ID: hung-up\r\n"
+        "Content-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", door.port), timeout=60) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 100")  # the body is being waited for
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        lines = [line for line in door.server.log.read_text().splitlines() if "hung-up" in line]
+        if lines:
+            break
+        time.sleep(0.05)
+    assert re.findall(r'"event": ?"(\w+)"', " ".join(lines)) == ["request"]
+    assert '"status":400' in lines[0].replace(" ", "")
 
 
 def check_that_nothing_is_told(door: Door) -> None:
