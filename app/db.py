@@ -5,9 +5,9 @@ All speak psycopg 3. Times are UTC in every session.
 
 import select
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import psycopg
 from psycopg.pq.abc import PGconn
@@ -51,6 +51,26 @@ def connect_options(statement_timeout_ms: int = 0) -> dict[str, Any]:
     }
 
 
+class Connections(Protocol):
+    """Where a connection can be had for a while."""
+
+    def connection(self) -> AbstractAsyncContextManager[psycopg.AsyncConnection]:
+        """A connection, given back at the end of the block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OneConnection:
+    """Stands for a pool where all that is written belongs to one transaction, which whoever began it commits."""
+
+    held: psycopg.AsyncConnection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[psycopg.AsyncConnection]:
+        """The one connection."""
+        yield self.held
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """What a serving process holds: sessions for batches and lists; plain connections, on which each statement is a
@@ -59,7 +79,7 @@ class Database:
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
     histories: StatementPool
-    writes: AsyncConnectionPool[psycopg.AsyncConnection]
+    writes: Connections
 
 
 @asynccontextmanager

@@ -45,6 +45,7 @@ BEYOND_THE_SCHEMA = frozenset(
         "number_out_of_range",
         "too_deep",
         "too_long",
+        "idempotency_key_reused",  # a key goes with the request that it was first sent with
         # What depends on the clock, on a setting, or on a list that was given.
         "in_the_past",
         "in_the_future",

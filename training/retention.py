@@ -41,6 +41,13 @@ DELETE FROM user_aliases WHERE id IN (
 )
 """
 )
+_DELETE_ANSWERS = text(
+    """
+DELETE FROM stored_answers WHERE id = ANY (ARRAY(
+    SELECT id FROM stored_answers WHERE expires_at < :before ORDER BY expires_at LIMIT :rows FOR UPDATE SKIP LOCKED
+))
+"""
+)
 
 
 def _never() -> bool:
@@ -83,6 +90,13 @@ def delete_old_aliases(
 ) -> int:
     """Delete the ids of merged users that stand for nobody any more, in the same way."""
     return _delete_some(engine, _DELETE_ALIASES, now, rows, stopped)
+
+
+def delete_old_answers(
+    engine: Engine, *, now: datetime, rows: int = ROWS_A_TRANSACTION, stopped: Callable[[], bool] = _never
+) -> int:
+    """Delete the answers that are not given again any more, in the same way."""
+    return _delete_some(engine, _DELETE_ANSWERS, now, rows, stopped)
 
 
 def _delete_some(

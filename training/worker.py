@@ -29,7 +29,7 @@ from training.collect import collect_artifacts
 from training.fit_process import FitProcess, FitTask, start_fit
 from training.lock import TrainingLock, hold_training_lock, is_training_locked
 from training.publish import Published, publish_release
-from training.retention import delete_old_aliases, delete_old_events, delete_old_exposures
+from training.retention import delete_old_aliases, delete_old_answers, delete_old_events, delete_old_exposures
 from training.runs import STOPPED, ActiveRun, fail_lost_run, failures_noted, start_run
 from training.triggers import Triggers, find_cause
 from training.verdict import GateFailed
@@ -190,6 +190,7 @@ class Worker:
             log.info("worker.events_deleted", count=deleted)
         delete_old_exposures(self._engine, days=plan.attribution_days, now=now, stopped=self._stop.is_set)
         delete_old_aliases(self._engine, now=now, stopped=self._stop.is_set)
+        delete_old_answers(self._engine, now=now, stopped=self._stop.is_set)
         self._collected_at = monotonic()
 
 

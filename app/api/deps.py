@@ -1,22 +1,24 @@
 """What routes ask for: settings, the clock, a session whose commit comes before the answer, work after the commit."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, cast
 
 import structlog
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.types import Scope
 
 from app.config import Settings
-from app.db import Database
+from app.db import Database, OneConnection
 from app.models import ItemKey
 from app.services.conversions import Conversions
 from app.services.former_ids import FormerIds
 from app.services.history_guard import HistoryGuard
 from app.services.limited_users import LimitedUsers
 from app.services.live_engine import LiveEngine
+from app.services.merge_steps import driver_connection
 from app.services.process_state import record_state
 from app.services.signing import Signer
 from app.services.user_export import Exports
@@ -88,8 +90,9 @@ class AfterCommit:
 
 
 async def get_services(request: Request) -> Services:
-    """What the process holds."""
-    return cast("Services", request.app.state.services)
+    """What the process holds; for a request whose transaction was begun for it, with all that is written in that."""
+    shared: Services | None = request.scope["state"].get("services")
+    return shared or cast("Services", request.app.state.services)
 
 
 async def get_settings(request: Request) -> Settings:
@@ -102,20 +105,34 @@ async def get_now(request: Request) -> datetime:
     return (await get_services(request)).now()
 
 
-async def get_after_commit() -> AfterCommit:
+async def get_after_commit(request: Request) -> AfterCommit:
     """The request's list of work to do after the commit."""
-    return AfterCommit()
+    return request.scope["state"].get("after_commit") or AfterCommit()
 
 
 async def get_session(
     request: Request, after_commit: Annotated[AfterCommit, Depends(get_after_commit)]
 ) -> AsyncIterator[AsyncSession]:
     """One request, one transaction: committed when the route has returned, rolled back when it raised."""
+    shared: AsyncSession | None = request.scope["state"].get("session")
+    if shared is not None:
+        yield shared
+        return
     services = await get_services(request)
     async with services.database.sessions() as session:
         yield session
         await session.commit()
     await after_commit.run()
+
+
+async def share_session(scope: Scope, services: Services, session: AsyncSession, after_commit: AfterCommit) -> None:
+    """Have a request do all that it does in this session, and leave the commit and what comes after it to the caller."""
+    writes = OneConnection(await driver_connection(session))
+    scope["state"] |= {
+        "services": replace(services, database=replace(services.database, writes=writes)),
+        "session": session,
+        "after_commit": after_commit,
+    }
 
 
 ServicesDep = Annotated[Services, Depends(get_services)]

@@ -5,7 +5,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.api.conditional import etag_of
+from app.api.idempotency import PATTERN, REPLAYED
 from app.api.routing import StrictRoute
+from app.services.stored_answers import KEPT_HOURS
 
 SCHEMES: dict[str, Any] = {
     "serverKey": {
@@ -53,6 +55,11 @@ HEADERS: dict[str, Any] = {
         "example": 'W/"9f86d081884c7d659a2feaa0"',
     },
 }
+HEADERS[REPLAYED] = {
+    "description": "`true` where the answer was given before, to the same `Idempotency-Key`; else absent.",
+    "schema": {"type": "string", "enum": ["true"]},
+    "example": "true",
+}
 PROBLEM_HEADERS = {
     "401": ("WWW-Authenticate",),
     "403": ("WWW-Authenticate",),
@@ -63,6 +70,17 @@ REFUSALS = {
     "401": "There is no key or token, or it is not valid.",
     "403": "The key or token does not allow this, or is for another user, whether or not there is what was asked for.",
     "429": "Too many requests; try again after `Retry-After` seconds.",
+}
+_IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": PATTERN, "maxLength": 255},
+    "example": "1c9f3c0e-6d0b-4f0a-9d52-3b0f8a7c2e11",
+    "description": "A new one for each thing to be done, such as a UUID, and the same one when the request is sent again: within "
+    f"{KEPT_HOURS} hours it is carried out once, and answered with the same words. A refusal is not kept. The same key with "
+    "another request is refused with 422 (`idempotency_key_reused`), and with 409 (`idempotency_key_in_use`) while the first is "
+    "being carried out.",
 }
 _ANSWERED = ("X-Request-ID", "RateLimit", "RateLimit-Policy")
 _IF_NONE_MATCH: dict[str, Any] = {
@@ -102,6 +120,9 @@ def _describe(operation: dict[str, Any], route: StrictRoute) -> None:
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
         responses["304"] = {"description": "The client has this answer already.", "headers": headers_of("ETag")}
     names = _ANSWERED if access.scope is not None else _ANSWERED[:1]
+    if route.once_only:
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+        names = (*names, REPLAYED)
     for status, response in responses.items():
         if status < "300":
             response["headers"] = response.get("headers", {}) | headers_of(*names, *(("ETag",) if tagged else ()))

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api.access import Access, access_to, admit, check_body, refuse_former_user
 from app.api.conditional import etag_of
 from app.api.errors import MalformedRequest, problem_of
+from app.api.idempotency import answer_once, has_key, key_of, takes_key
 from app.api.query_memory import QueryRefused, remembering
 from app.api.quick_route import QuickRoute
 from app.api.strict_json import StrictRequest
@@ -70,6 +71,8 @@ class StrictRoute(APIRoute):
     """A route that decodes its path parameters once, reads JSON strictly and knows all of its query parameters."""
 
     quick: QuickRoute | None = None
+    once_only = False
+    """Whether the route heeds an ``Idempotency-Key``."""
 
     @property
     def access(self) -> Access:
@@ -86,6 +89,7 @@ class StrictRoute(APIRoute):
         needs_json = self.body_field is not None and self.body_field.field_info.is_required()
         access = self.access
         etag = etag_of(self.endpoint)
+        once_only = self.once_only = takes_key(access, self.methods)
 
         async def handle_strictly(request: Request) -> Response:
             scope = request.scope
@@ -93,11 +97,14 @@ class StrictRoute(APIRoute):
             scope["path_params"] = {name: unquote(text) for name, text in scope["path_params"].items()}
             if scope["query_string"]:
                 check_query(scope["query_string"], request.query_params, once, many)
+            body = None
             if reads_json:
                 request = StrictRequest(scope, request.receive)
                 if needs_json or await request.body():
-                    check_body(caller, access, await request.json())
-            response = await handle(request)
+                    body = await request.json()
+                    check_body(caller, access, body)
+            key = key_of(scope) if once_only else None
+            response = await (handle(request) if key is None else answer_once(request, caller, key, body, handle))
             return response if etag is None else etag.apply(request, response)
 
         return handle_strictly
@@ -126,7 +133,8 @@ class StrictRoute(APIRoute):
         takes those."""
         if scope["method"] in (self.methods or ()):
             await refuse_former_user(scope, admit(scope, self.access))
-            if self.quick is not None and scope.get("fastapi.telemetry") is None:
+            ordinary = scope.get("fastapi.telemetry") is None and not (self.once_only and has_key(scope))
+            if self.quick is not None and ordinary:
                 left = await self.quick.handle(scope, receive, send)
                 if left is None:
                     return

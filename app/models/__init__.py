@@ -7,6 +7,7 @@ from app.models.feedback import Event, Rating
 from app.models.item import Item
 from app.models.release import Release, TrainingRun
 from app.models.search import SearchPerson, SearchTitle
+from app.models.stored_answer import StoredAnswer
 from app.models.user import User, UserAlias
 from app.models.wishes import UserWishes
 
@@ -25,6 +26,7 @@ __all__ = [
     "Release",
     "SearchPerson",
     "SearchTitle",
+    "StoredAnswer",
     "TrainingRun",
     "User",
     "UserAlias",

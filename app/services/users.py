@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import Conflict, FieldError, InvalidInput, NotFound
-from app.models import Event, Item, Rating, User, UserWishes
+from app.models import Event, Item, Rating, User, UserAlias, UserWishes
 from app.services.limits import refuse_user_attributes
+from app.services.stored_answers import forget_answers
 from app.services.user_ids import user_key_of
 from app.services.wishes import lock_or_create_user
 
@@ -98,13 +99,17 @@ async def patch_attributes(
 
 
 async def erase_user(session: AsyncSession, user_id: str) -> None:
-    """Delete a user with all that is held on them: ratings, events, preferences, suppressions, attributes. Nothing happens for
-    an unknown user; Conflict for a former id, which stands for somebody who was not named. What a release has learned from them
-    goes with the next training."""
+    """Delete a user with all that is held on them: ratings, events, preferences, suppressions, attributes, and what was answered
+    to requests that named them. Nothing happens for an unknown user; Conflict for a former id, which stands for somebody who was
+    not named. What a release has learned from them goes with the next training."""
+    own = select(User.key).where(User.id == user_id).scalar_subquery()
+    former = (await session.scalars(select(UserAlias.id).where(UserAlias.user_key == own))).all()
     erasure = delete(User).where(User.id == user_id).returning(User.key)
     erased = (await session.execute(erasure.execution_options(synchronize_session=False))).first()
     if erased is None and (await session.execute(select(user_key_of(user_id)))).scalar_one() is not None:
         raise Conflict("This id stands for a user it was merged into; erase that user.", code="merged_user")
+    # After the user, whom whoever writes about them holds: what is being answered now is seen.
+    await forget_answers(session, [user_id, *former])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -60,9 +61,10 @@ class Run:
         self.statuses[operation.id].add(answer.status_code)
         described = operation.response(answer.status_code)
         for name in described.get("headers", {}):
-            # Rate limits are set for one of the tests only, and what is personal has no tag.
+            # Rate limits are set for one of the tests only, what is personal has no tag, and what is replayed is looked at below.
             personal = name == "ETag" and answer.headers.get("cache-control") == "no-store"
-            assert name in answer.headers or personal or name.startswith("RateLimit"), f"{operation.id}: no {name}"
+            now_and_then = name.startswith(("RateLimit", "Idempotent-"))
+            assert name in answer.headers or personal or now_and_then, f"{operation.id}: no {name}"
         content = described.get("content", {})
         media_type = answer.headers.get("content-type", "").partition(";")[0]
         if not content:
@@ -88,8 +90,15 @@ class Run:
     async def example(self, operation: Operation) -> None:
         """Send the worked example; with the explanations that lists show there."""
         query = operation.required_query | ({"explain": "true"} if "explain" in operation.query else {})
-        answer = await self.send(operation, operation.address(query, **self.names), json=operation.body)
+        address, headers = operation.address(query, **self.names), bearer(self.guarded.full)
+        takes_key = any(each["name"] == "Idempotency-Key" for each in operation.described.get("parameters", ()))
+        if takes_key:
+            headers["Idempotency-Key"] = str(uuid4())
+        answer = await self.send(operation, address, json=operation.body, headers=headers)
         assert answer.status_code < 300, f"{operation.id}: {answer.text}"
+        if takes_key:
+            again = await self.send(operation, address, json=operation.body, headers=headers)
+            assert (again.content, again.headers["Idempotent-Replayed"]) == (answer.content, "true")
         if operation.id == "post_training_run":
             self.names["run_id"] = answer.json()["id"]
         if "ETag" in answer.headers:

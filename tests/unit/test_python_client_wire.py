@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from medley_client import AsyncMedley, Invalid, Medley, NotFound, TooManyRequests, Unavailable, Unreachable
+from medley_client import AsyncMedley, Invalid, Medley, NotFound, Refused, TooManyRequests, Unavailable, Unreachable
 
 Handler = Callable[[httpx.Request], httpx.Response]
 BASE = "http://medley.test"
@@ -102,6 +102,49 @@ def test_a_deletion_whose_answer_was_lost_is_done(waits: list[float]) -> None:
         medley.undo_event("e")
     with client(Script(problem(404))) as medley, pytest.raises(NotFound):
         medley.undo_event("e")
+
+
+def test_what_is_posted_is_done_once_however_often_it_is_sent(waits: list[float]) -> None:
+    at_work = httpx.Response(409, json={"code": "idempotency_key_in_use"})
+    script = Script(httpx.ReadTimeout("slow"), at_work, ok(counts={}, outcomes=[]))
+    with client(script) as medley:
+        medley.rate_batch([{"user_id": "u", "item_id": "i", "value": 4}])
+        medley.merge_users("u", "visitor")
+    *tries, other = [request.headers["idempotency-key"] for request in script.sent]
+    assert len(tries) == 3
+    assert len(set(tries)) == 1 != len({*tries, other})
+    # What says by itself that it is the same, or stores nothing, costs the service no look-up.
+    script = Script(ok(items=[], next_cursor=None))
+    with client(script) as medley:
+        medley.send_event(user_id="u", item_id="i", kind="play")
+        medley.recommend_for_history([])
+        medley.rate("u", "i", 4)
+    assert not [request for request in script.sent if "idempotency-key" in request.headers]
+    with client(Script(httpx.Response(409, json={"code": "already_merged"}))) as medley, pytest.raises(Refused):
+        medley.merge_users("u", "visitor")
+
+
+@pytest.mark.anyio
+async def test_an_async_function_may_give_the_token() -> None:
+    async def token() -> str:
+        return "fetched"
+
+    script = Script(ok(value=4))
+    async with AsyncMedley(BASE, transport=httpx.MockTransport(script), bearer=token) as medley:
+        await medley.rating("u", "i")
+    assert script.sent[0].headers["authorization"] == "Bearer fetched"
+
+
+def test_what_is_not_of_the_service_is_an_exception_of_ours(waits: list[float]) -> None:
+    page = httpx.Response(200, html="<h1>Welcome to the hotel</h1>")
+    with client(Script(page)) as medley, pytest.raises(Unreachable, match="text/html"):
+        medley.popular()
+    with client(Script(httpx.DecodingError("bad gzip"))) as medley, pytest.raises(Unreachable, match="bad gzip"):
+        medley.popular()
+    waits.clear()
+    with Medley("localhost:8000") as medley, pytest.raises(Unreachable):
+        medley.popular()
+    assert waits == []
 
 
 def test_patience_ends(waits: list[float]) -> None:

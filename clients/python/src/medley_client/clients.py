@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
@@ -11,7 +11,7 @@ import httpx
 from medley_client import requests
 from medley_client.calls import AsyncPages, AsyncSender, Call, Pages, Sender
 from medley_client.requests import PageRequest, Request
-from medley_client.wire import Bearer, Wire, decode
+from medley_client.wire import AsyncBearer, Bearer, Wire, decode, key_for
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -94,16 +94,18 @@ class Medley(Calls):
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """``bearer`` is a server key or a user token, or a function that gives one, asked before every request."""
-        self._wire = Wire(httpx.URL(base_url), bearer, retries, longest_wait)
+        self._wire = Wire(httpx.URL(base_url), retries, longest_wait)
+        self._bearer = bearer
         self._http = httpx.Client(timeout=timeout, transport=transport)
 
     def send(self, request: Request[Answer], /) -> Answer:
         """Send one request, again where that can help."""
-        retried = 0
+        retried, key = 0, key_for(request)
         while True:
+            bearer = self._bearer() if callable(self._bearer) else self._bearer
             try:
-                outcome = self._http.send(self._wire.encode(request))
-            except httpx.TransportError as error:
+                outcome = self._http.send(self._wire.encode(request, bearer, key))
+            except httpx.RequestError as error:
                 outcome = error
             wait = self._wire.wait_before_retry(outcome, retried)
             if wait is None:
@@ -129,23 +131,27 @@ class AsyncMedley(Calls):
         self,
         base_url: str,
         *,
-        bearer: Bearer = None,
+        bearer: AsyncBearer = None,
         timeout: float = 10.0,
         retries: int = 3,
         longest_wait: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """``bearer`` is a server key or a user token, or a function that gives one, asked before every request."""
-        self._wire = Wire(httpx.URL(base_url), bearer, retries, longest_wait)
+        """``bearer`` is a server key or a user token, or a function, async or not, that gives one, asked before every request."""
+        self._wire = Wire(httpx.URL(base_url), retries, longest_wait)
+        self._bearer = bearer
         self._http = httpx.AsyncClient(timeout=timeout, transport=transport)
 
     async def send(self, request: Request[Answer], /) -> Answer:
         """Send one request, again where that can help."""
-        retried = 0
+        retried, key = 0, key_for(request)
         while True:
+            bearer = self._bearer() if callable(self._bearer) else self._bearer
+            if isinstance(bearer, Awaitable):
+                bearer = await bearer
             try:
-                outcome = await self._http.send(self._wire.encode(request))
-            except httpx.TransportError as error:
+                outcome = await self._http.send(self._wire.encode(request, bearer, key))
+            except httpx.RequestError as error:
                 outcome = error
             wait = self._wire.wait_before_retry(outcome, retried)
             if wait is None:

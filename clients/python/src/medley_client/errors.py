@@ -19,7 +19,7 @@ class MedleyError(Exception):
 
 
 class Unreachable(MedleyError):
-    """No answer came, after all retries. The cause is httpx's own exception."""
+    """No answer of the service came, after all retries. The cause is httpx's own exception, if there is one."""
 
 
 class Refused(MedleyError):

@@ -1,6 +1,7 @@
 """Every call of the API, described once as data; who sends it is another matter.
 
-All of them may be sent twice: what writes goes by address or by its own id, so that each can be retried.
+All of them may be sent twice: what writes goes by address, by its own id or under an ``Idempotency-Key``, so that each can be
+retried.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ class Request(Generic[Answer]):
     ids: Mapping[str, str] = field(default_factory=dict[str, str])
     query: Mapping[str, Any] = field(default_factory=dict[str, Any])
     body: Mapping[str, Any] | None = None
+    repeatable: bool = False
+    """Whether a POST does no harm when it is sent twice. Any other carries an ``Idempotency-Key``."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def recommend_for_history(
 ) -> PageRequest[answers.RankedList, answers.RankedItem]:
     """The best items for somebody who did this. Nothing is stored."""
     body = present(history=history, preferences=preferences, attributes=attributes)
-    return PageRequest("POST", "/v1/recommendations", query=query, body=body)
+    return PageRequest("POST", "/v1/recommendations", query=query, body=body, repeatable=True)
 
 
 def home(user_id: str, **query: Unpack[inputs.HomeQuery]) -> Request[answers.HomePage]:
@@ -143,12 +146,13 @@ def ratings(user_id: str, **query: Unpack[inputs.RatingsQuery]) -> PageRequest[a
 
 def send_event(**event: Unpack[inputs.EventIn]) -> Request[answers.WrittenEvent]:
     """Tell what a user did with an item. Without an ``event_id`` one is made, so that a retry counts once."""
-    return Request("POST", "/v1/events", body=with_event_id(event))
+    return Request("POST", "/v1/events", body=with_event_id(event), repeatable=True)
 
 
 def send_events(events: Sequence[inputs.EventIn]) -> Request[answers.EventBatchResult]:
     """Tell up to 10,000 events, with an outcome for each."""
-    return Request("POST", "/v1/events:batch", body={"events": [with_event_id(event) for event in events]})
+    body = {"events": [with_event_id(event) for event in events]}
+    return Request("POST", "/v1/events:batch", body=body, repeatable=True)
 
 
 def undo_event(event_id: str) -> Request[None]:
@@ -267,7 +271,7 @@ def put_item(item_id: str, **fields: Unpack[inputs.ItemIn]) -> Request[stored.Wr
 
 def put_items(rows: Sequence[inputs.ItemRow]) -> Request[stored.ItemBatchResult]:
     """Store many items, with an outcome for each."""
-    return Request("POST", "/v1/items:batch", body={"items": rows})
+    return Request("POST", "/v1/items:batch", body={"items": rows}, repeatable=True)
 
 
 def delete_item(item_id: str) -> Request[None]:

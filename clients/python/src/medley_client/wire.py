@@ -2,12 +2,13 @@
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 import httpx
 
@@ -16,59 +17,79 @@ from medley_client.requests import Request
 
 Answer = TypeVar("Answer")
 Bearer = str | Callable[[], str] | None
+AsyncBearer = str | Callable[[], str | Awaitable[str]] | None
+Outcome = httpx.Response | httpx.RequestError
 
 WORTH_RETRYING = {429, 502, 503, 504}
+STILL_AT_WORK = "idempotency_key_in_use"  # 409: an earlier try, whose answer was lost, is being carried out
 FIRST_WAIT = 0.2  # seconds; doubles with every retry
 
 
 @dataclass(frozen=True)
 class Wire:
-    """Where the service is, who calls, and how patiently."""
+    """Where the service is, and how patiently it is called."""
 
     base_url: httpx.URL
-    bearer: Bearer
     retries: int
     longest_wait: float  # seconds
 
-    def encode(self, request: Request[Any]) -> httpx.Request:
-        """What to send. Ids are encoded whole: they may hold slashes."""
+    def encode(self, request: Request[Any], bearer: str | None, key: str | None) -> httpx.Request:
+        """What to send. Ids are encoded whole: they may hold slashes. ``key`` is the same for every try."""
         path = request.path.format_map({name: quote(value, safe="") for name, value in request.ids.items()})
         query = urlencode([pair for name, value in request.query.items() for pair in pairs(name, value)])
         prefix = self.base_url.raw_path.decode().rstrip("/")
         url = self.base_url.copy_with(raw_path=f"{prefix}{path}{'?' if query else ''}{query}".encode())
         headers = {"accept": "application/json"}
-        bearer = self.bearer() if callable(self.bearer) else self.bearer
         if bearer:
             headers["authorization"] = f"Bearer {bearer}"
+        if key:
+            headers["idempotency-key"] = key
         if request.body is None:
             return httpx.Request(request.method, url, headers=headers)
         headers["content-type"] = "application/json"
         content = json.dumps(request.body, default=isoformat, allow_nan=False).encode()
         return httpx.Request(request.method, url, headers=headers, content=content)
 
-    def wait_before_retry(self, outcome: httpx.Response | httpx.TransportError, retried: int) -> float | None:
+    def wait_before_retry(self, outcome: Outcome, retried: int) -> float | None:
         """Seconds to wait before another try, None if there is to be none."""
         if retried >= self.retries:
             return None
         backoff = FIRST_WAIT * 2**retried * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
-        if isinstance(outcome, httpx.TransportError):
+        if isinstance(outcome, httpx.UnsupportedProtocol):
+            return None  # the address is none
+        if isinstance(outcome, httpx.RequestError):
             return min(backoff, self.longest_wait)
-        if outcome.status_code not in WORTH_RETRYING:
+        if outcome.status_code not in WORTH_RETRYING and not is_still_at_work(outcome):
             return None
         asked = seconds_until(outcome.headers.get("retry-after"))
         wait = backoff if asked is None else max(asked, backoff)
         return wait if wait <= self.longest_wait else None
 
 
-def decode(request: Request[Answer], outcome: httpx.Response | httpx.TransportError, retried: int) -> Answer:
+def key_for(request: Request[Any]) -> str | None:
+    """A new ``Idempotency-Key`` for a request that must not be carried out twice."""
+    return uuid4().hex if request.method == "POST" and not request.repeatable else None
+
+
+def is_still_at_work(answer: httpx.Response) -> bool:
+    """Whether the service is carrying out an earlier try of the same request."""
+    return answer.status_code == 409 and refusal(answer).code == STILL_AT_WORK
+
+
+def decode(request: Request[Answer], outcome: Outcome, retried: int) -> Answer:
     """The answer, or the exception that stands for it; typed as the request says, and not checked again."""
-    if isinstance(outcome, httpx.TransportError):
+    if isinstance(outcome, httpx.RequestError):
         raise Unreachable(f"{request.method} {request.path}: {outcome or type(outcome).__name__}") from outcome
     if outcome.status_code == 404 and request.method == "DELETE" and retried:
         return cast("Answer", None)  # an earlier try got through, and its answer was lost
     if outcome.status_code >= 300:
         raise refusal(outcome)
-    return cast("Answer", outcome.json() if outcome.content else None)
+    try:
+        return cast("Answer", outcome.json() if outcome.content else None)
+    except ValueError:
+        kind = outcome.headers.get("content-type", "nothing that it names")
+        detail = f"{request.method} {request.path}: {kind} came where JSON was asked for; is this the service?"
+        raise Unreachable(detail) from None
 
 
 def pairs(name: str, value: object) -> list[tuple[str, str]]:
