@@ -48,8 +48,13 @@ async def popular_or_nothing(
         return await run_within(DEADLINE_SECONDS, read())
     except (SQLAlchemyError, TimeoutError) as error:
         _log.warning("popular.database_failed", error=type(error).__name__)
-        nothing = ItemList([], None, now, fallback="popularity", degraded=("no_release", "database"))
-        return replace(nothing, rank=page.rank, following=page.keys) if page else nothing
+        return unread_list(now, page)
+
+
+def unread_list(now: dt.datetime, page: Page | None) -> ItemList:
+    """The list that there is without a release and without the database; a later page leaves its items to the next."""
+    nothing = ItemList([], None, now, fallback="popularity", degraded=("no_release", "database"))
+    return replace(nothing, rank=page.rank, following=page.keys) if page else nothing
 
 
 async def can_read_popular(sessions: async_sessionmaker[AsyncSession]) -> bool:

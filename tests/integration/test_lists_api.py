@@ -158,11 +158,23 @@ async def test_without_a_release_items_come_and_go_at_once(before_training: Serv
     assert ids(await service.popular(category="New")) == []
 
 
-async def test_without_a_release_nothing_is_known_of_likeness(before_training: Service) -> None:
-    answer = await before_training.client.get(address("items", item_id("Horror", 0), "similar"))
-    assert problem(answer, 503) == []
-    assert answer.json()["code"] == "no_release"
-    assert "retry-after" in answer.headers
+async def test_without_a_release_what_is_popular_in_its_categories_is_like_an_item(before_training: Service) -> None:
+    service, item = before_training, item_id("Horror", 0)
+    await service.put_item(item, title="Alike", categories=["Horror"])
+    listed = await service.similar(item, limit=30, explain="true")
+    assert (listed["fallback"], listed["degraded"], listed["release"]) == ("popularity", ["no_release"], None)
+    horror = ids(await service.popular(category="Horror", limit=40))
+    assert ids(listed) == [each for each in horror if each != item][:30]
+    later = await service.similar(item, limit=30, cursor=listed["next_cursor"])
+    assert ids(listed) + ids(later) == [each for each in horror if each != item]
+    assert set(ids(await service.similar(item, released_from="2000-01-01"))) < set(horror)
+    assert ids(await service.similar(item, exclude_category="Horror")) == []
+    await service.put_item("bare", title="No category")
+    assert ids(await service.similar("bare")) == []
+    await service.delete_item("bare")
+    for unknown in ("nobody-knows", "bare"):
+        answer = await service.client.get(address("items", unknown, "similar"))
+        assert (problem(answer, 404), answer.json()["code"]) == ([], "unknown_item")
 
 
 async def test_the_first_release_is_taken_when_it_comes_even_after_a_broken_one(before_training: Service) -> None:

@@ -152,7 +152,7 @@ async def test_a_terminated_connection_is_replaced(service: Service) -> None:
 async def test_without_release_and_database_lists_are_empty_and_say_so(far: Service, line: Line) -> None:
     far.live.serving = None
     await line.cut()
-    for listed in (await timed(far, "fan"), await far.popular()):
+    for listed in (await timed(far, "fan"), await far.popular(), await far.similar("horror-09")):
         assert (listed["items"], listed["release"]) == ([], None)
         assert set(listed["degraded"]) == {"no_release", "database"}
 

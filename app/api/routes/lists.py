@@ -17,11 +17,11 @@ from app.api.schemas.lists import RankedList
 from app.api.schemas.query import CategoryLimit
 from app.api.user_feedback import vote_share_of
 from app.engine.similarity import Likeness
-from app.errors import Unavailable
 from app.services.charts import Period, TrendingPeriod, list_latest, list_popular, list_trending
 from app.services.frozen_lists import Page
 from app.services.popular import count_categories, popular_or_nothing
 from app.services.recommendations import ItemList, list_similar
+from app.services.stored_similar import list_popular_beside
 
 router = Router(prefix="/v1", tags=["Recommendations"])
 _NOT_FOUND = refused(404, "unknown_item", "There is no such item.")
@@ -117,10 +117,13 @@ async def get_similar(
     request: ListQuery,
     by: Annotated[Likeness, Query(description="By what it says about itself, by who takes it, or both.")] = "hybrid",
 ) -> Response:
-    """More like this one. An item stored a moment ago has its like too."""
+    """More like this one. An item stored a moment ago has its like too. Before the first release, what is popular in the same
+    categories."""
     serving = services.live.serving
-    if serving is None:
-        raise Unavailable("There is no release yet: nothing is known of what is like what.", code="no_release")
     call = ListCall(services, "similar", request, now, f"{by} {item_id}")
     page = call.page()
+    if serving is None:
+        sessions, share = services.database.sessions, vote_share_of(services.settings)
+        beside = await list_popular_beside(sessions, item_id, request, now=now, vote_share=share, page=page)
+        return call.answer(beside, page)
     return call.answer(list_similar(serving, item_id, by, request, now=now, page=page), page)
