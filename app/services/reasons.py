@@ -160,7 +160,8 @@ def _because(user: KnownUser, entry: int, common: "CommonGround", listed: int) -
         text = f"Because you {cause.verb} {title}" if cause.verb else f"Because of {title}"
         return because("because_of_event", text, event=cause.kind)
     value = float(user.values[entry])
-    return because("because_you_rated", f"Because you rated {title} {value:g} stars", value=value)
+    stars = "1 star" if value == 1 else f"{value:g} stars"
+    return because("because_you_rated", f"Because you rated {title} {stars}", value=value)
 
 
 class CommonGround:
