@@ -12,7 +12,7 @@ import numpy as np
 
 from app.engine.arrays import BoolArray, DoubleArray, RowArray
 from app.engine.history import newest_entries
-from app.engine.predicted_rating import RatingPredictor, RatingReading, RatingSamples
+from app.engine.predicted_rating import Expected, RatingPredictor, RatingReading, RatingSamples
 from training.data import Feedback
 from training.gibbs import Chain, Ratings, Sample
 from training.split import hash_pairs
@@ -188,23 +188,24 @@ def _samples(samples: list[Sample], rated: BoolArray) -> RatingSamples:
 def _errors(predictor: RatingPredictor, feedback: Feedback, left_out: BoolArray) -> tuple[DoubleArray, DoubleArray]:
     """How far the ratings that were left out lie from what was expected: in standard deviations, and squared in stars."""
     known, asked = feedback.take(~left_out), feedback.take(left_out)
-    means, deviations = expect_all(predictor, known, asked)
-    errors = asked.values - means
-    return errors / deviations, np.square(errors)
+    expected = expect_all(predictor, known, asked)
+    errors = asked.values - expected.means
+    return errors / expected.deviations, np.square(errors)
 
 
-def expect_all(predictor: RatingPredictor, known: Feedback, asked: Feedback) -> tuple[DoubleArray, DoubleArray]:
-    """What is expected of each rating that is ``asked``, shape ``(n,)``, and its standard deviation, from the user's newest
-    ratings that are ``known``, as a request would have it."""
+def expect_all(predictor: RatingPredictor, known: Feedback, asked: Feedback) -> Expected:
+    """What is expected of each rating that is ``asked``, from the user's newest ratings that are ``known``, as a request would
+    have it."""
     means, deviations = np.empty((2, len(asked)))
+    unrated = np.zeros(len(asked), np.bool_)
     known_starts, asked_starts = known.starts, asked.starts
     for user in np.flatnonzero(np.diff(asked_starts)).tolist():
         entries = _newest(known, int(known_starts[user]), int(known_starts[user + 1]))
         chosen = slice(int(asked_starts[user]), int(asked_starts[user + 1]))
         folded = predictor.fold_in(known.items[entries], known.values[entries].astype(np.float64))
         expected = predictor.expect(folded, asked.items[chosen])
-        means[chosen], deviations[chosen] = expected.means, expected.deviations
-    return means, deviations
+        means[chosen], deviations[chosen], unrated[chosen] = expected.means, expected.deviations, expected.unrated
+    return Expected(means, deviations, unrated)
 
 
 def _newest(feedback: Feedback, first: int, last: int) -> RowArray:

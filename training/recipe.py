@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from training.blend import HISTORY_SIZES
 from training.candidate import LIKED_SHARE, Candidate, Trials
 from training.champion import Champion, changes_between
@@ -16,8 +14,8 @@ from training.fit import Fit, Parameters, Report, fit_signals, report_nothing
 from training.gate import Rivals, judge, needs_champion
 from training.parts import Parts
 from training.period import HeldOut, hold_out_period
-from training.rating_content import features_of, map_content
-from training.rating_model import fit_rating_model
+from training.rating_content import ItemContent, map_content
+from training.rating_model import RatingFit, fit_rating_model
 from training.tuning import Budget, Keep, Search, Tuner
 from training.verdict import Gate, GateFailed, explain
 
@@ -102,14 +100,28 @@ def _refit(
         lambda share: report("refit", SIGNALS_SHARE + (1 - SIGNALS_SHARE) * share),
     )
     if rating is not None:
-        rated = snapshot.feedback.take(snapshot.feedback.rated)
-        counts = np.bincount(rated.items, minlength=len(snapshot.items)).astype(np.int64)
-        term_factors = final.arrays["content.term_factors"].astype(np.float32, copy=False)
-        rating = map_content(rating, features_of(content, term_factors), counts)
+        rating = _with_content(rating, final, content, snapshot, parameters)
     metrics: dict[str, Any] = {"next_item": measure_next_item(tried.ranks, tried.users)}
     if rating is not None and rating.left_out:
         metrics["rating"] = {"left_out": rating.left_out, "rmse": rating.rmse}
     return final.with_blend(HISTORY_SIZES, tried.weights).with_rating(rating), metrics
+
+
+def _with_content(
+    rating: RatingFit, fit: Fit, content: ContentFit, snapshot: Snapshot, parameters: Parameters
+) -> RatingFit:
+    """The same with items that nobody has rated predicted by their content, as the fit understands it."""
+    if fit.factors is None:
+        return rating
+    arrays: Any = fit.arrays
+    items = ItemContent(
+        content,
+        arrays["content.term_factors"],
+        fit.factors.items,
+        arrays["popularity.counts"],
+        parameters.content,
+    )
+    return map_content(rating, items, snapshot.feedback, parameters.rating, parameters.seed)
 
 
 def _pass_gate(

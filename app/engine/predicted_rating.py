@@ -18,13 +18,15 @@ from app.errors import ArtifactRejected
 @dataclass(frozen=True, slots=True)
 class RatingReading:
     """How a prediction becomes stars: ``mean + unit * x``. The interval reaches from ``low`` to ``high`` standard deviations from
-    what is expected and holds ``level`` of the ratings."""
+    what is expected and holds ``level`` of the ratings; that of an item which nobody has rated has ``unrated_ends`` of its own,
+    where they were measured."""
 
     mean: float
     unit: float
     low: float
     high: float
     level: float
+    unrated_ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,12 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Expected ratings and standard deviations of what will be given, both ``(r,)``, in stars, whatever the ends of the scale."""
+    """Expected ratings and standard deviations of what will be given, both ``(r,)``, in stars, whatever the ends of the scale;
+    and which are of items that nobody had rated, ``(r,)``."""
 
     means: DoubleArray
     deviations: DoubleArray
+    unrated: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +164,16 @@ class RatingPredictor:
             means[:, late], variances[:, late] = self._of_unrated(user, self._unrated(rows[late]))
         variances += 1 / self._samples.noise[:, None]
         spread = np.sqrt(variances.mean(axis=0) + means.var(axis=0))
-        return Expected(self.reading.mean + self.reading.unit * means.mean(axis=0), self.reading.unit * spread)
+        return Expected(self.reading.mean + self.reading.unit * means.mean(axis=0), self.reading.unit * spread, late)
 
     def on_scale(self, expected: Expected, scale: RatingScale) -> Predicted:
         """The same as stars and intervals, cut off at the ends of the scale: what can be given is inside as often as before."""
         reading = self.reading
-        ends = (expected.means + end * expected.deviations for end in (0.0, reading.low, reading.high))
-        return Predicted(*(np.clip(each, scale.lowest, scale.highest) for each in ends))
+        ends = np.repeat([[reading.low], [reading.high]], len(expected.means), axis=1)
+        if reading.unrated_ends is not None:
+            ends[:, expected.unrated] = np.array(reading.unrated_ends)[:, None]
+        bounds = (expected.means, *(expected.means + ends * expected.deviations))
+        return Predicted(*(np.clip(each, scale.lowest, scale.highest) for each in bounds))
 
     def predict(self, rows: RowArray, values: DoubleArray, wanted: RowArray, scale: RatingScale) -> Predicted:
         """What a user who gave ``values`` to ``rows``, both ``(h,)``, would give the ``wanted`` items ``(r,)``."""

@@ -7,8 +7,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from app.engine.arrays import DoubleArray, RowArray
+from training.threads import one_blas_thread
 
 RESAMPLES = 1_000
+AT_ONCE = 50
+"""How many resamples go into one matrix product."""
+
 CONFIDENCE = 0.95
 COLUMN = 20
 """How wide the columns of a table are."""
@@ -45,9 +49,11 @@ def bootstrap_intervals(
     totals = np.add.reduceat(weights[order], firsts)
     rng = np.random.default_rng(seed)
     means = np.empty((RESAMPLES, values.shape[1]))
-    for resample in means:
-        times = np.bincount(rng.integers(0, n_users, n_users), minlength=n_users).astype(np.float64)
-        resample[:] = (times @ sums) / (times @ totals)
+    with one_blas_thread():
+        for first in range(0, RESAMPLES, AT_ONCE):
+            draws = (rng.integers(0, n_users, n_users) for _ in range(min(AT_ONCE, RESAMPLES - first)))
+            times = np.stack([np.bincount(drawn, minlength=n_users) for drawn in draws]).astype(np.float64)
+            means[first : first + AT_ONCE] = (times @ sums) / (times @ totals)[:, None]
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     return sums.sum(axis=0) / totals.sum(), low, high
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from app.engine.arrays import BoolArray, DoubleArray, RowArray
-from app.engine.predicted_rating import Expected, RatingReading, RatingSamples, RatingScale
+from app.engine.predicted_rating import RatingReading, RatingSamples, RatingScale
 from app.errors import InvalidInput
 from training.collaborative import fit_factors
 from training.content import fit_term_factors
@@ -22,7 +22,7 @@ from training.evaluation.setting import Setting, cost_figures, fit_items, kept_p
 from training.evaluation.store import Entry, digest_of_feedback
 from training.evaluation.summary import EVERYBODY, LENGTHS, length_slice
 from training.importers.archive import open_archive
-from training.rating_content import features_of, map_content
+from training.rating_content import ItemContent, map_content
 from training.rating_model import RatingFit, expect_all, fit_rating_model
 from training.split import hash_pairs
 
@@ -129,16 +129,15 @@ def _answer(setting: Setting, known: Feedback, asked: Feedback) -> tuple[Answers
     n_items = len(setting.snapshot.items)
     fit, spent = _fitted(setting, known, n_items)
     predictor = _with_content(setting, known, n_items, fit).predictor()
-    means, deviations = expect_all(predictor, known, asked)
     scale = RatingScale(setting.scale_bottom, setting.scale_top)
-    predicted = predictor.on_scale(Expected(means, deviations), scale)
+    predicted = predictor.on_scale(expect_all(predictor, known, asked), scale)
     lengths = np.bincount(known.users, minlength=known.n_users)[asked.users]
     counts = np.bincount(known.items, minlength=n_items)[asked.items]
     without = predicted.stars.copy()
     unrated: BoolArray = counts == 0
     if unrated.any():
-        unread, _ = expect_all(fit.predictor(), known, asked.take(unrated))
-        without[unrated] = np.clip(unread, scale.lowest, scale.highest)
+        unread = expect_all(fit.predictor(), known, asked.take(unrated))
+        without[unrated] = np.clip(unread.means, scale.lowest, scale.highest)
     stars = {"blend": predicted.stars, WITHOUT_CONTENT: without, **_simple_stars(known, asked, n_items)}
     return Answers(stars, predicted.lows, predicted.highs, lengths, counts), spent
 
@@ -174,7 +173,8 @@ def _with_content(setting: Setting, known: Feedback, n_items: int, fit: RatingFi
     als, seed = parameters.als, setting.seed
     learned = kept_parts(setting, known).get("factors", (als, seed), lambda: fit_factors(known, n_items, als, seed))
     term_factors, _ = fit_term_factors(content.weighted, learned.items, counts, parameters.content)
-    return map_content(fit, features_of(content, term_factors), counts)
+    items = ItemContent(content, term_factors, learned.items, counts, parameters.content)
+    return map_content(fit, items, known, parameters.rating, seed)
 
 
 def _simple_stars(known: Feedback, asked: Feedback, n_items: int) -> dict[str, DoubleArray]:

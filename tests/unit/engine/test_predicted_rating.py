@@ -89,6 +89,17 @@ def test_the_interval_reaches_from_low_to_high_deviations_off_the_mean_and_stays
     assert cut.highs.max() == 4.0
 
 
+def test_an_item_that_nobody_has_rated_has_an_interval_of_its_own() -> None:
+    predictor = RatingPredictor(made_samples(), replace(READING, unrated_ends=(-0.9, 1.6)))
+    rows, values, wanted = np.array([1]), np.array([4.0]), np.arange(N)
+    expected = predictor.expect(predictor.fold_in(rows, values), wanted)
+    assert np.flatnonzero(expected.unrated).tolist() == [UNRATED]
+    free = predictor.predict(rows, values, wanted, RatingScale(-100.0, 100.0))
+    ends = np.stack([free.lows - expected.means, free.highs - expected.means]) / expected.deviations
+    assert np.allclose(ends[:, UNRATED], [-0.9, 1.6])
+    assert np.allclose(np.delete(ends, UNRATED, axis=1), [[-1.4], [1.2]])
+
+
 def test_an_item_that_nobody_has_rated_is_any_item() -> None:
     samples = made_samples()
     predictor = RatingPredictor(samples, READING)

@@ -46,8 +46,8 @@ def fitted() -> RatingFit:
 
 def test_it_predicts_almost_as_well_as_the_noise_allows() -> None:
     known, asked = world()
-    means, _ = expect_all(fitted().predictor(), known, asked)
-    error = float(np.sqrt(np.square(asked.values - means).mean()))
+    expected = expect_all(fitted().predictor(), known, asked)
+    error = float(np.sqrt(np.square(asked.values - expected.means).mean()))
     assert error < 1.25 * NOISE
     spread = float(asked.values.std())
     assert spread > 1.9 * NOISE  # there was something to learn
@@ -63,8 +63,8 @@ def test_what_is_left_out_of_the_fit_tells_how_well_it_predicts() -> None:
 def test_the_interval_holds_as_many_ratings_as_it_says() -> None:
     known, asked = world()
     fit = fitted()
-    means, deviations = expect_all(fit.predictor(), known, asked)
-    errors = (asked.values - means) / deviations
+    expected = expect_all(fit.predictor(), known, asked)
+    errors = (asked.values - expected.means) / expected.deviations
     inside = (errors >= fit.reading.low) & (errors <= fit.reading.high)
     assert 0.77 < inside.mean() < 0.83
 
