@@ -5,8 +5,10 @@ from importlib.resources import files
 from typing import Any
 
 import orjson
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -83,7 +85,9 @@ def install_docs(app: FastAPI) -> None:
         return app.openapi_schema
 
     async def openapi_json(_: Request) -> Response:
-        return Response(orjson.dumps(app.openapi()), media_type="application/json")
+        # The first time takes a second of processor time: in a thread, for others are served meanwhile.
+        described = app.openapi_schema or await to_thread.run_sync(app.openapi)
+        return Response(orjson.dumps(described), media_type="application/json")
 
     async def page(_: Request) -> Response:
         return _static("app.api", "docs.html", "text/html")
@@ -127,9 +131,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _tags_in_use(app: FastAPI) -> list[dict[str, Any]]:
-    bare = get_openapi(title=app.title, version=app.version, routes=app.routes)
     used = {
-        tag for operations in bare["paths"].values() for each in operations.values() for tag in each.get("tags", [])
+        tag for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema for tag in route.tags
     }
     return [tag for tag in TAGS if tag["name"] in used]
 

@@ -88,6 +88,7 @@ _IF_NONE_MATCH: dict[str, Any] = {
     "in": "header",
     "required": False,
     "schema": _TEXT,
+    "example": 'W/"9f86d081884c7d659a2feaa0"',
     "description": "The `ETag` of the answer that the client has: 304 if it has not changed.",
 }
 

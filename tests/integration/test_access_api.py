@@ -94,6 +94,10 @@ async def test_what_is_no_key_is_told_apart_from_none_and_no_more(guarded: Guard
         "The key or token is not valid.",
         "The token is not valid.",
     }
+    # Of two nobody knows which one a proxy has looked at.
+    for pair in ((guarded.full, "x"), ("x", guarded.full), (guarded.full, guarded.read)):
+        answer = await guarded.client.get("/v1/items", headers=[("Authorization", f"Bearer {each}") for each in pair])
+        assert answer.status_code == 401
     for header in ("Basic eDp5", guarded.full, "Bearer"):
         answer = await guarded.client.get("/v1/items/x", headers={"Authorization": header})
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) in [

@@ -140,6 +140,9 @@ def forged(guarded: Guarded) -> dict[str, str]:
         "not yet": sign(good | {"nbf": now + 600}),
         "without a user": sign({"scope": "read", "exp": now + 60}),
         "of nobody": sign(good | {"sub": ""}),
+        "of nobody who can be stored": sign(good | {"sub": "a\0b"}),
+        "of half a character": sign(good | {"sub": "\ud800"}),
+        "of an id that is too long": sign(good | {"sub": "x" * 257}),
         "for somebody else": sign(good | {"aud": "another service"}),
         "too long": sign(good | {"more": "x" * 5_000}),
     }

@@ -202,6 +202,16 @@ async def test_what_is_not_sent_as_json_is_not_read(client: httpx.AsyncClient, h
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize("name", ["content-type", "content-encoding"])
+async def test_of_two_headers_that_say_what_a_body_is_none_is_believed(client: httpx.AsyncClient, name: str) -> None:
+    values = {"content-type": ("application/json", "text/plain"), "content-encoding": ("gzip", "br")}[name]
+    for pair in (values, values[::-1]):
+        headers = {"content-type": [("content-type", "application/json")], name: [(name, value) for value in pair]}
+        sent = [each for pairs in headers.values() for each in pairs]
+        answer = await client.post("/notes/1", content=b'{"text": "a"}', headers=sent)
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
 async def test_json_may_name_its_charset(client: httpx.AsyncClient) -> None:
     headers = {"content-type": 'Application/JSON; charset="UTF-8"'}
     assert (await client.post("/notes/1", content=b'{"text": "a"}', headers=headers)).status_code == 200

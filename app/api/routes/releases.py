@@ -14,7 +14,14 @@ from app.api.schemas.releases import ReleaseDetail, ReleasePage, ReleaseSummary
 from app.services import releases
 
 router = Router(prefix="/v1", tags=["Training"])
-ReleaseIdPath = Annotated[str, Path(max_length=256, examples=["2026-11-21T10-15-01Z-3f9c"])]
+ReleaseIdPath = Annotated[
+    str,
+    Path(
+        max_length=256,
+        description="The id of a release, as the listing has it.",
+        examples=["2026-11-21T10-15-01Z-3f9c"],
+    ),
+]
 _LISTING = "releases"
 _NOT_FOUND = refused(404, "unknown_release", "There is no such release.")
 _REFUSED = refused(

@@ -14,7 +14,14 @@ from app.api.schemas.training_runs import QueuedTrainingRun, TrainingRequest, Tr
 from app.services import training_runs
 
 router = Router(prefix="/v1", tags=["Training"])
-RunIdPath = Annotated[str, Path(max_length=256, examples=["run-20261121T101500-3f9c2a"])]
+RunIdPath = Annotated[
+    str,
+    Path(
+        max_length=256,
+        description="The id that the request was answered with.",
+        examples=["run-20261121T101500-3f9c2a"],
+    ),
+]
 OptionalRequest = Annotated[TrainingRequest | None, Body(examples=[{"force": False, "tune_minutes": 10}])]
 _LISTING = "training_runs"
 _NOT_FOUND = refused(404, "unknown_training_run", "There is no such training run.")
