@@ -75,7 +75,8 @@ def visit(window: Visit) -> Generator[Visit]:
 
 @dataclass(frozen=True)
 class LockedServer:
-    """A service that asks for keys, before its first release, a key with every scope, and one that may only read."""
+    """A service that asks for keys, before its first release, with ratings from 1 to 10; a key with every scope, and one that may
+    only read."""
 
     base: str
     key: str
@@ -92,7 +93,8 @@ def locked(
         with psycopg.connect(driver_url(url), autocommit=True) as connection:
             key = create_key(connection, "everything", ["read", "write", "admin"])
             reader = create_key(connection, "reader", ["read"])
-        variables = {"MEDLEY_DATABASE_URL": url, "MEDLEY_DATA_DIR": str(directory)}
+        scale = {"MEDLEY_RATING_MIN": "1", "MEDLEY_RATING_MAX": "10"}
+        variables = scale | {"MEDLEY_DATABASE_URL": url, "MEDLEY_DATA_DIR": str(directory)}
         with running_server(directory, variables) as running:
             yield LockedServer(running.base, key, reader)
 

@@ -64,7 +64,7 @@ def test_train_and_go_back_to_the_release_before(visit: Visit) -> None:
         page.locator(f"#plot-{name} canvas").wait_for()
     expect(page.locator("#plot-lengths .key-value")).to_have_text(re.compile("^(all|a sample of) [1-9]"))
     expect(page.locator("#source")).to_contain_text("the one serving process")
-    expect(page.locator("#source")).to_contain_text("in the last five minutes")
+    expect(page.locator("#source")).to_contain_text("since this page was opened")
     assert answered(page, OWN_LOOKS + OTHERS) == 7
     assert visit.violations() == []
     visit.screenshot("ops-1440-light")

@@ -7,7 +7,13 @@ import subprocess
 import httpx
 import pytest
 from chromium import CARD, Visit
-from playwright.sync_api import expect
+from playwright.sync_api import Request, expect
+
+
+def impressions(request: Request) -> list[dict[str, str]]:
+    """What a request tells to have been on the screen."""
+    return request.post_data_json["events"] if request.url.endswith("/v1/events:batch") else []
+
 
 # One server for all of them: xdist gives them to one of its processes.
 pytestmark = pytest.mark.xdist_group("browser")
@@ -39,7 +45,15 @@ def test_a_rating_changes_the_rows_and_can_be_undone(visit: Visit) -> None:
     card = visit.rows.first
     assert page.locator(".rater").first.evaluate("each => getComputedStyle(each).getPropertyValue('--fill')") != "0"
 
-    card.get_by_role("radio", name="1 star", exact=True).click()
+    lists = page.locator(CARD).evaluate_all("cards => cards.map(card => card.entry.recommendation_id)")
+
+    def shows_a_new_list(request: Request) -> bool:
+        told = impressions(request)
+        return any(each["item_id"] in before and each["recommendation_id"] not in lists for each in told)
+
+    # What stays on the screen is of another list now, and told to be there.
+    with page.expect_request(shows_a_new_list):
+        card.get_by_role("radio", name="1 star", exact=True).click()
     # Told and seen: what moved up, what came, and what left on its way out.
     visit.told("In your rows")
     assert visit.witnessed("ghosts") > 0
@@ -92,6 +106,7 @@ def test_undo_restores_a_rating_older_than_those_the_page_has_read(visit: Visit)
     title = visit.get(f"items/{older}")["title"]
     page.goto(f"{visit.base}/#/search?q={title}")
     found = page.locator(f'.search-page li.card[data-item="{older}"]')
+    expect(found.locator(".card-number.rated")).to_have_text("You gave 5.0")
     found.get_by_role("radio", name="2 stars").click()
     visit.told("2 stars for")
     undo()

@@ -18,13 +18,13 @@ const seen = new IntersectionObserver(
 
 /** A list item that shows `entry`, one item of a ranked list. */
 export function card(entry) {
-  const element = h("li", { class: "card", dataset: { item: entry.item_id } });
-  seen.observe(element);
-  return update(element, entry);
+  return update(h("li", { class: "card", dataset: { item: entry.item_id } }), entry);
 }
 
 /** Show another state of the same item; its cover stays. */
 export function update(element, entry) {
+  // Of another list: that it is on the screen is told anew, where it still is.
+  if (element.entry?.recommendation_id !== entry.recommendation_id) (seen.unobserve(element), seen.observe(element));
   element.entry = entry;
   const old = element.firstElementChild?.firstElementChild;
   element.replaceChildren(article(entry, old ?? h("a", { class: "card-cover", href: addressOf(entry), tabindex: -1, "aria-hidden": "true", onclick: () => clicked(element.entry) }, coverOf(entry.item))));

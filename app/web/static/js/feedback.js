@@ -35,10 +35,16 @@ function attempt(deed) {
   return last;
 }
 
-/** Choosing the stars that are there already takes them back: those that are seen, not those that another click is about to give. */
-export function rate(entry, value) {
-  const again = visitor.ratings.get(entry.item_id) === value;
-  return attempt(() => (again ? takeBack(entry) : give(entry, value)));
+const given = new Map(); // what is on its way: item id -> stars
+
+/** Choosing the stars that are there already takes them back; those that are on their way are not given twice. */
+export async function rate(entry, value) {
+  const { item_id: id } = entry;
+  if (given.get(id) === value) return;
+  const again = !given.has(id) && visitor.ratings.get(id) === value;
+  given.set(id, again ? null : value);
+  await attempt(() => (again ? takeBack(entry) : give(entry, value)));
+  if (given.get(id) === (again ? null : value)) given.delete(id);
 }
 
 async function give(entry, value) {

@@ -57,6 +57,7 @@ export function homeView() {
       endless.update();
       const loaded = await load();
       // What is there stays there: the deed is done, and the next one asks again.
+      if (loaded?.problem) redraw(rows);
       return !loaded ? "" : loaded.problem ? `The rows are those from before: ${loaded.problem}` : inWords(loaded.change);
     },
     leave() {
@@ -95,7 +96,7 @@ const NOTES = {
 
 function introduce(hero, found) {
   const [, title, note] = hero.children;
-  const history = plural(found.history_size, "rating or like", "ratings and likes");
+  const history = plural(found.history_size, "rating, like or click", "ratings, likes and clicks");
   const liking = visitor.taste.length ? `For somebody who likes ${phrase(visitor.taste)}` : "Your list, as of now";
   title.textContent = found.fallback === "popularity" ? "Nothing known yet: the favourites of all" : found.fallback === "preferences" ? `A start with ${phrase(visitor.taste)}` : liking;
   note.textContent = found.degraded.map((each) => MISSING[each]).find(Boolean) ?? (found.history_size ? `Made from ${history}. Rate anything: the rows answer at once.` : "Rate anything: the rows answer at once.");

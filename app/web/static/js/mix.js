@@ -24,6 +24,13 @@ export function filterQuery() {
   };
 }
 
+/** The filters in words, for where the desk is not on the screen; nothing without any. */
+export function filtersInWords() {
+  const years = mix.from || mix.to ? [mix.from && `from ${mix.from}`, mix.to && `to ${mix.to}`].filter(Boolean).join(" ") : "";
+  return [mix.genres.join(" or "), years, mix.rating && `rated ${mix.rating} and up`].filter(Boolean).join(", ");
+}
+export const clearFilters = () => Object.assign(mix, { ...structuredClone(NOTHING), diversity: mix.diversity, popularity: mix.popularity });
+
 let categories = null;
 export const allCategories = async () => (categories ??= (await api.categories()).categories);
 

@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { placeholders, showCards } from "./cards.js";
 import { coverOf } from "./covers.js";
 import { h, icon, later, plural, yearOf } from "./dom.js";
-import { filterQuery } from "./mix.js";
+import { clearFilters, filterQuery, filtersInWords } from "./mix.js";
 import { visitor, withStars } from "./visitor.js";
 
 const SHOWN = 7;
@@ -86,7 +86,15 @@ export function searchView(query) {
   const q = query.get("q") ?? "";
   const grid = h("ul", { class: "grid" }, placeholders(6));
   const note = h("p", { class: "hero-note" }, "\u00a0");
-  const element = h("div", { class: "search-page" }, h("div", { class: "hero small" }, h("p", { class: "eyebrow" }, "Search"), h("h1", { tabindex: -1 }, `“${q}”`), note), grid);
+  const title = h("h1", { tabindex: -1 }, `“${q}”`);
+  const filtered = h("p", { class: "search-filters", hidden: !filtersInWords() }, `Filtered as your rows are: ${filtersInWords()}. `, h("button", { class: "button small", type: "button", onclick: searchAll }, "Search everything"));
+  const element = h("div", { class: "search-page" }, h("div", { class: "hero small" }, h("p", { class: "eyebrow" }, "Search"), title, note, filtered), grid);
+  function searchAll() {
+    clearFilters();
+    filtered.hidden = true;
+    title.focus({ preventScroll: true });
+    load();
+  }
   let asked = 0;
   async function load() {
     const mine = ++asked;

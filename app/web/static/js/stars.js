@@ -21,7 +21,8 @@ export function rater(title, { predicted = null, value = null, onrate }) {
       "aria-label": inStars(each),
       tabindex: at + 1 === first ? 0 : -1,
       onclick: () => onrate(each),
-      onpointerenter: (event) => event.pointerType === "mouse" && choose(at + 1),
+      // Not where a row moves under a pointer that rests: that would look like stars that were given.
+      onpointermove: (event) => event.pointerType === "mouse" && choose(at + 1),
       onfocus: (event) => event.target.matches(":focus-visible") && choose(at + 1),
       onblur: rest,
     }),

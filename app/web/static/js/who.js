@@ -8,7 +8,7 @@ import { become, nameOf, phrase, visitor } from "./visitor.js";
 export function whoView() {
   const people = h("ul", { class: "people" }, Array.from({ length: 5 }, () => h("li", { class: "person person-empty", "aria-hidden": "true" })));
   const element = h("div", { class: "who" },
-    h("div", { class: "hero" }, h("p", { class: "eyebrow" }, "A recommendation service, live"), h("h1", { tabindex: -1 }, "Rate something. Watch your list change."), h("p", { class: "hero-note" }, "Step into somebody’s shoes, or start with a blank page. Every rating counts in the very next answer, and every title can say why it is there.")),
+    h("div", { class: "hero" }, h("p", { class: "eyebrow" }, "A recommendation service, live"), h("h1", { tabindex: -1 }, "Rate something. ", h("br"), "Watch your list change."), h("p", { class: "hero-note" }, "Step into somebody’s shoes, or start with a blank page. Every rating counts in the very next answer, and every title can say why it is there.")),
     h("h2", { class: "who-ask" }, "Who are you today?"),
     people,
   );

@@ -9,7 +9,7 @@ import { keepPlotsTrue, makePlot } from "./plots.js";
 import { releasesPanel, runsPanel } from "./training.js";
 
 const LOOK_MS = 2000, SLOW_MS = 10000, KEPT = 150, HOURS = 24, DAYS = 14, DAY_MS = 86_400_000;
-const SPAN = "the last five minutes"; // KEPT looks
+const SINCE = "since this page was opened"; // and KEPT looks at most
 const NO_READ = "This key has not the scope read, which /metrics asks for.";
 const number = (value, digits = 0) => (value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits }));
 const megabytes = (bytes) => `${number(bytes / 1e6)} MB`;
@@ -19,21 +19,21 @@ installTheme($("#theme-button"));
 keepPlotsTrue();
 
 const plots = {
-  requests: makePlot($("#plot-requests"), "Requests a second", [{ label: "answered", colour: "--signal-item_to_item" }, { label: "refused", colour: "--signal-next_item" }, { label: "failed", colour: "--bad" }], { span: (KEPT * LOOK_MS) / 1000, empty: `No request in ${SPAN}.` }),
-  latency: makePlot($("#plot-latency"), "Latency, ms", [{ label: "median", colour: "--signal-collaborative" }, { label: "95 of 100", colour: "--signal-content" }], { span: (KEPT * LOOK_MS) / 1000, empty: `No request in ${SPAN}.` }),
-  feedback: makePlot($("#plot-feedback"), "Feedback by the hour", [{ label: "ratings", colour: "--accent", bars: true }, { label: "events", colour: "--signal-collaborative", bars: true }], { empty: "No feedback in the last 24 hours." }),
+  requests: makePlot($("#plot-requests"), "Requests a second", [{ label: "answered", colour: "--signal-item_to_item" }, { label: "refused", colour: "--signal-next_item" }, { label: "failed", colour: "--bad" }], { span: (KEPT * LOOK_MS) / 1000, empty: `No request ${SINCE}.` }),
+  latency: makePlot($("#plot-latency"), "Latency, ms", [{ label: "median", colour: "--signal-collaborative" }, { label: "95 of 100", colour: "--signal-content" }], { span: (KEPT * LOOK_MS) / 1000, empty: `No request ${SINCE}.` }),
+  feedback: makePlot($("#plot-feedback"), "Feedback by the hour", [{ label: "ratings", colour: "--accent", bars: true }, { label: "events", colour: "--signal-collaborative", bars: true }], { whole: true, empty: "No feedback in the last 24 hours." }),
   lengths: makePlot($("#plot-lengths"), "Users by ratings given", [{ label: "% of users,", colour: "--signal-item_to_item", bars: true }], { labels: ["0", "1+", "5+", "20+", "50+", "100+", "200+", "500+"] }),
   coverage: makePlot($("#plot-coverage"), "Coverage by the day", [{ label: "% of the catalogue shown today", colour: "--signal-content", bars: true }], { empty: "No impressions yet: the storefront sends them." }),
-  clicks: makePlot($("#plot-clicks"), "Shown and clicked by the day", [{ label: "impressions", colour: "--signal-popularity", bars: true }, { label: "clicks", colour: "--accent", bars: true }], { empty: "No impressions yet: the storefront sends them." }),
+  clicks: makePlot($("#plot-clicks"), "Shown and clicked by the day", [{ label: "impressions", colour: "--signal-popularity", bars: true }, { label: "clicks", colour: "--accent", bars: true }], { whole: true, empty: "No impressions yet: the storefront sends them." }),
 };
-const state = { samples: [], service: null, told: null, ready: null, run: null };
+const state = { samples: [], service: null, told: null, ready: null, away: false, run: null };
 const series = { at: [], good: [], refused: [], failed: [], median: [], slow: [] };
 let before = null;
 
 async function lookAtProcess() {
   const now = performance.now();
   const [text, ready] = await Promise.all([api.measures().catch(refusedOnly), fetch("/health/ready").then((answer) => answer.ok, () => false)]);
-  state.ready = ready;
+  Object.assign(state, { ready, away: false });
   state.samples = parse(text ?? "");
   if (text === null) return void (plots.requests.say(NO_READ), plots.latency.say(NO_READ), drawHealth());
   const found = totals(state.samples);
@@ -76,8 +76,8 @@ async function lookAtData() {
   const sum = (name) => hours.reduce((total, each) => total + each[name], 0);
   plots.feedback.show([hours.map((each) => new Date(each.start) / 1000 + 1800), hours.map((each) => each.ratings), hours.map((each) => each.events)], [number(sum("ratings")), number(sum("events"))]);
   const looked = lengths.reduce((total, each) => total + each.users, 0);
-  // How many there are is an estimate: a little less than that may be everybody.
-  plots.lengths.show([lengths.map((_, at) => at), lengths.map((each) => (100 * each.users) / Math.max(1, looked))], [`${looked < 0.9 * all.users ? "a sample of" : "all"} ${number(looked)}`]);
+  // How many there are is an estimate, which may be a little above what is there.
+  plots.lengths.show([lengths.map((_, at) => at), lengths.map((each) => (100 * each.users) / Math.max(1, looked))], [`${looked < 0.99 * all.users ? "a sample of" : "all"} ${number(looked)}`]);
   const first = new Date(Date.now() - (DAYS - 1) * DAY_MS).toISOString().slice(0, 10);
   const online = await api.online({ day_from: first, limit: 1000 }).catch((error) => (error instanceof Problem ? null : Promise.reject(error)));
   if (online) showOnline(online);
@@ -102,8 +102,8 @@ function showOnline(online) {
 }
 const dayName = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
-function tile(name, light, value, note) {
-  return h("div", { class: "health" }, h("p", { class: "health-head" }, h("span", { class: `light ${light}` }), name), h("p", { class: "health-value" }, value), h("p", { class: "health-note" }, note));
+function tile(name, light, value, note, look = "") {
+  return h("div", { class: "health" }, h("p", { class: "health-head" }, h("span", { class: `light ${light}` }), name), h("p", { class: `health-value ${look}` }, value), h("p", { class: "health-note" }, note));
 }
 
 /** Grey: that nothing is known says nothing bad. */
@@ -111,7 +111,11 @@ const untold = (name, away = false) => tile(name, "", state.told === null ? "…
 const WORKS = "Takes requests, the schedule and new ratings";
 
 function drawHealth() {
-  const { samples, service, told, ready, run } = state;
+  const { samples, service, told, ready, away, run } = state;
+  if (away) {
+    const others = ["Database", "Training worker", "Release"].map((name) => tile(name, "", "Not known", "Until the service answers"));
+    return $("#health").replaceChildren(tile("Service", "bad", "Does not answer", "Asked every two seconds; figures below are those from before"), ...others);
+  }
   const served = samples.filter((each) => each.name === "medley_release_workers" && each.value > 0);
   const refused = gauge(samples, "medley_release_refused");
   const database = service?.database, workers = database?.training_workers ?? 0;
@@ -120,14 +124,14 @@ function drawHealth() {
     tile("Service", ready ? "good" : ready === null ? "" : "bad", ready ? "Ready" : ready === null ? "…" : "Not ready", service ? `${number(service.totals.items)} items, ${number(service.totals.users)} users, ${number(service.totals.ratings)} ratings` : "\u00a0"),
     database ? tile("Database", "good", `${number(database.latency_ms, 1)} ms`, `${megabytes(database.size_bytes)}, ${database.connections} connections`) : told ? tile("Database", "bad", "Away", "\u00a0") : untold("Database"),
     training ? tile("Training worker", "busy", `Training, ${Math.round(100 * run.progress)}%`, WORKS) : !database ? untold("Training worker", told) : workers ? tile("Training worker", "good", workers === 1 ? "Waiting" : `${workers} waiting`, WORKS) : tile("Training worker", "bad", "None", "Nobody trains: start medley worker"),
-    tile("Release", refused ? "bad" : served.length ? "good" : "", served[0]?.labels.release ?? "None", served.length ? `${`served by ${served.map((each) => (each.value === 1 ? "1 process" : `${each.value} processes`)).join(", ")}`}; ${number(gauge(samples, "medley_catalogue_overlay_items"))} items changed since${refused ? `; ${refused} cannot load it` : ""}` : refused ? "The active release cannot be loaded: lists are by popularity" : "Lists are by popularity until one is trained"),
+    tile("Release", refused ? "bad" : served.length ? "good" : "", served[0]?.labels.release ?? "None", served.length ? `${`served by ${served.map((each) => (each.value === 1 ? "1 process" : `${each.value} processes`)).join(", ")}`}; ${number(gauge(samples, "medley_catalogue_overlay_items"))} items changed since${refused ? `; ${refused} cannot load it` : ""}` : refused ? "The active release cannot be loaded: lists are by popularity" : "Lists are by popularity until one is trained", served.length ? "name" : ""),
   );
 }
 
 /** What a figure stands for does not depend on which of several workers happened to answer. */
 function tellSource() {
   const processes = gauge(state.samples, "medley_release_workers");
-  $("#source").textContent = `Requests and latency are those of ${processes > 1 ? `all ${processes} serving processes together` : "the one serving process"}, in ${SPAN}; everything else is read from the database.`;
+  $("#source").textContent = `Requests and latency are those of ${processes > 1 ? `all ${processes} serving processes together` : processes ? "the one serving process" : "all serving processes together"}, ${SINCE}, in the last five minutes at most; everything else is read from the database.`;
 }
 
 const releases = releasesPanel($("#releases"));
@@ -141,8 +145,8 @@ async function keepLooking(look, pause) {
       if (!document.hidden) wait = (await look()) ?? pause;
     } catch (error) {
       // That a key is missing stands above the page already, and what one does not open where it would stand.
-      if (error instanceof Problem && ![401, 403, 503].includes(error.status)) toast(error.message);
-      if (look === lookAtProcess && error.status !== 401) ((state.ready = false), drawHealth());
+      if (error instanceof Problem && ![0, 401, 403, 503].includes(error.status)) toast(error.message);
+      if (look === lookAtProcess && error.status !== 401) (Object.assign(state, { ready: false, away: error.status === 0 }), drawHealth());
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
   }

@@ -6,13 +6,13 @@ const HEIGHT = 192;
 const plots = new Set();
 
 /** `series` are { label, colour, bars } with `colour` the name of a custom property. The x axis is time, the last `span` seconds
- * of it where that is given, or one of classes called by `labels`, which `show` may replace. */
-export function makePlot(figure, title, series, { span = null, labels = null, empty = "Nothing yet." } = {}) {
+ * of it where that is given, or one of classes called by `labels`, which `show` may replace. `whole` says that things are counted. */
+export function makePlot(figure, title, series, { span = null, labels = null, whole = false, empty = "Nothing yet." } = {}) {
   const keys = h("figcaption", { class: "keys" });
   const place = h("div", { class: "plot", role: "img", "aria-label": title, hidden: true });
   const none = h("p", { class: "plot-none" }, empty);
   figure.replaceChildren(h("div", { class: "panel-head" }, h("h2", {}, title), keys), place, none);
-  const state = { chart: null, data: null, labels };
+  const state = { chart: null, data: null, labels, whole };
 
   function draw() {
     state.chart?.destroy();
@@ -76,7 +76,7 @@ function options(width, series, span, state) {
     scales: { x: { time: !classes, range }, y: { range: (_, __, high) => [0, Math.max(high * 1.12, 1e-6)] } },
     axes: [
       { ...axis, size: 26, gap: 4, grid: { show: false }, ...(classes ? { splits: () => state.labels.map((_, at) => at), values: () => state.labels } : { values: TIMES }) },
-      { ...axis, size: 46, values: (_, values) => values.map((value) => compact.format(value)) },
+      { ...axis, size: 46, ...(state.whole ? { incrs: COUNTS } : {}), values: (_, values) => values.map((value) => compact.format(value)) },
     ],
     series: [{}, ...series.map((each, at) => oneSeries(each, at, series.length))],
   };
@@ -88,6 +88,7 @@ function lonely(chart, series) {
   return given.length === 1 ? given : null;
 }
 
+const COUNTS = Array.from({ length: 9 }, (_, zeros) => [1, 2, 5].map((digit) => digit * 10 ** zeros)).flat();
 // uPlot's own would name the year and the day below; an hour is enough here.
 const TIMES = [[86400, "{D}.{M}.", null, null, null, null, null, null, 1], [3600, "{HH}:{mm}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]];
 

@@ -67,7 +67,7 @@ function runRow(run) {
   const took = run.started_at ? ((run.finished_at ? new Date(run.finished_at) : new Date()) - new Date(run.started_at)) / 1000 : null;
   const state = h("span", { class: `tag ${OUTCOMES[run.state]}` }, run.state);
   const bar = h("div", { class: "progress", role: "progressbar", "aria-label": "Progress", "aria-valuenow": Math.round(100 * run.progress), "aria-valuemin": 0, "aria-valuemax": 100, style: { "--done": run.progress } }, h("span", {}));
-  const progress = run.state === "running" ? [bar, h("small", { class: "soft" }, run.stage ?? "")] : run.state === "queued" ? "waits for a worker" : run.error ? h("span", { class: "why-error" }, run.error.detail) : run.stage ?? "–";
+  const progress = run.state === "running" ? [bar, h("small", { class: "soft" }, run.stage ?? "")] : run.state === "queued" ? "waits for a worker" : run.error ? h("span", { class: "why-error" }, run.error.detail) : run.state === "succeeded" ? "complete" : run.stage ?? "–";
   return h("tr", { dataset: { run: run.id, state: run.state } }, h("td", { class: "mono" }, run.id), h("td", {}, time(run.requested_at)), h("td", {}, run.cause), h("td", {}, state), h("td", {}, progress), h("td", {}, took === null ? "–" : `${took.toFixed(0)} s`), h("td", {}, verdictOf(run)));
 }
 
