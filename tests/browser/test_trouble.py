@@ -40,6 +40,18 @@ def test_rows_that_cannot_be_had_are_asked_for_again(visit: Visit) -> None:
     expect(page.locator(".rows .nothing")).to_have_count(0)
 
 
+def test_an_item_that_cannot_be_had_is_asked_for_again(visit: Visit) -> None:
+    visit.forgive("the server responded with a status of 503")
+    page = visit.become_newcomer("western")
+    page.route("**/v1/items/western-20", problem(503, "The database does not answer now."))
+    page.goto(f"{visit.base}/#/item/western-20")
+    expect(page.get_by_role("alert")).to_contain_text("The database does not answer now.")
+    page.unroute("**/v1/items/western-20")
+    page.get_by_role("button", name="Try again").click()
+    page.locator(".standing .verdict").wait_for()
+    page.locator(f".item-page .row {CARD}").first.wait_for()
+
+
 def test_a_rating_that_does_not_arrive_changes_nothing(visit: Visit) -> None:
     visit.forgive("net::ERR_CONNECTION_REFUSED")
     page = visit.become_newcomer("comedy")

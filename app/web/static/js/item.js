@@ -24,12 +24,15 @@ export function itemView(id) {
       item = await api.item(id);
     } catch (error) {
       if (left) return;
-      top.replaceChildren(h("div", { class: "item-text" }, h("h1", { tabindex: -1 }, "Not here"), h("p", {}, error.message), h("p", {}, h("a", { class: "button", href: "#/" }, "Back to the rows"))));
-      similar.element.remove();
+      const gone = error.status === 404;
+      const again = h("button", { class: "button", type: "button", onclick: load }, "Try again");
+      top.replaceChildren(h("div", { class: "item-text", role: "alert" }, h("h1", { tabindex: -1 }, gone ? "Not here" : "Not now"), h("p", { class: "hero-note" }, error.message), h("p", { class: "item-deeds" }, gone ? null : again, h("a", { class: "button", href: "#/" }, "Back to the rows"))));
+      similar.element.hidden = true;
       return;
     }
     if (left) return;
     document.title = `${item.title} · Medley`;
+    similar.element.hidden = false;
     similar.load(item);
     await draw();
   }

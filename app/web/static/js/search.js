@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { placeholders, showCards } from "./cards.js";
 import { coverOf } from "./covers.js";
-import { h, icon, later, plural, yearOf } from "./dom.js";
+import { announce, h, icon, later, plural, yearOf } from "./dom.js";
 import { clearFilters, filterQuery, filtersInWords } from "./mix.js";
 import { visitor, withStars } from "./visitor.js";
 
@@ -51,6 +51,7 @@ export function installSearch(root) {
     list.replaceChildren(...items.map((entry, number) => option(entry, number, go)));
     if (!items.length) list.append(h("li", { class: "found-none", role: "option", "aria-disabled": "true", id: "found-none" }, problem ?? `Nothing like “${q}”.`));
     list.hidden = false;
+    announce(items.length ? `${plural(items.length, "title")} found.` : list.textContent);
     input.setAttribute("aria-expanded", "true");
     point(pointed === undefined ? -1 : items.findIndex((entry) => entry.item_id === pointed));
   }

@@ -39,7 +39,8 @@ export function startView() {
     show("2 of 2", "Know any of these?", "Give stars to what you know. Leave out the rest.", grid, h("div", { class: "start-foot" }, count, done));
     tell();
     const [found] = await Promise.all([api.popular({ category: [...genres], limit: TITLES, diversity: 0.35 }).catch((error) => ({ items: [], problem: error.message })), knowScale()]);
-    if (!found.items.length) grid.replaceChildren(h("li", { class: "soft" }, found.problem ?? "Nothing here yet."));
+    const again = h("button", { class: "button small", type: "button", onclick: rateTitles }, "Try again");
+    if (!found.items.length) grid.replaceChildren(h("li", { class: "soft" }, found.problem ? [`${found.problem} `, again] : "Nothing here yet."));
     else grid.replaceChildren(...found.items.map((entry) => title(entry, given, tell)));
   }
 

@@ -135,7 +135,7 @@ function tellSource() {
 }
 
 const releases = releasesPanel($("#releases"));
-const runs = runsPanel($("#runs"), () => releases.refresh());
+const runs = runsPanel($("#runs"), () => releases.refresh().catch(() => {}));
 
 /** Look, and look again: one look at a time, and none while nobody sees the page. */
 async function keepLooking(look, pause) {

@@ -27,7 +27,7 @@ export function runsPanel(panel, onsuccess) {
     } catch (error) {
       toast(error.message);
     }
-    await refresh();
+    await refresh().catch(() => {}); // the next look tells of it
   });
   async function refresh() {
     const { training_runs: runs } = await api.runs();
@@ -94,7 +94,7 @@ export function releasesPanel(panel) {
       toast(error.message);
       announce(error.message);
     }
-    await refresh();
+    await refresh().catch(() => {});
     if (document.activeElement === document.body) title.focus({ preventScroll: true }); // the button that was used is gone
   }
   return { refresh };
