@@ -15,7 +15,7 @@ from app.services.charts import NEWEST, TRENDING, latest_scores, released, trend
 from app.services.filters import Filters
 from app.services.history import KnownUser
 from app.services.live_engine import Serving
-from app.services.personal import Fallback, PersonalScores, allowed_rows, score_for
+from app.services.personal import Fallback, PersonalScores, allowed_rows, named_entries, score_for
 from app.services.reasons import Reason, similar_to
 from app.services.recommendations import ListedItem, ListRequest, explained_items, show_items
 
@@ -141,8 +141,9 @@ class _Page:
 
 
 def _newest_likes(catalogue: Catalogue, user: KnownUser) -> list[int]:
-    """The rows of the items that were liked last, the newest first, without those that are nowhere to be seen any more."""
-    return [row for row, _ in _likes(user) if catalogue.is_listed(row)][:MOST_LIKED_ROWS]
+    """The rows of the items that were liked last, the newest first, of those that may be named."""
+    named = set(user.history.rows[named_entries(catalogue, user)].tolist())
+    return [row for row, _ in _likes(user) if row in named][:MOST_LIKED_ROWS]
 
 
 def _likes(user: KnownUser) -> Iterator[tuple[int, float]]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+import numpy as np
+
 from app.engine.arrays import BoolArray, RowArray
 from app.engine.engine import Ranking, Scores
 from app.engine.signals import SignalName
@@ -16,6 +18,7 @@ from app.services.tastes import TasteScores, fading, taste_scores
 
 Fallback = Literal["popularity", "preferences"]
 
+_EVERYTHING = Filters()
 FEW_ENTRIES = 5
 """From so many ratings and events on, what users do tells all that their attributes could."""
 
@@ -30,6 +33,17 @@ def allowed_rows(
     if not include_seen:
         allowed[user.seen] = False
     return allowed
+
+
+def named_entries(catalogue: Catalogue, user: KnownUser) -> BoolArray:
+    """Which entries of the history may be named to the user, ``(len(history),)``: not those whose items were hidden or deleted
+    since, nor what they must not or do not want to see."""
+    rows = user.history.rows
+    named = np.fromiter(map(catalogue.is_listed, rows.tolist()), np.bool_, len(rows))
+    limits = user.stated.narrow(_EVERYTHING)
+    if limits is not _EVERYTHING:
+        named &= catalogue.passing(limits)[rows]
+    return named & ~np.isin(rows, user.suppressed) if len(user.suppressed) else named
 
 
 @dataclass(frozen=True, slots=True)

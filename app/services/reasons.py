@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, takewhile
 from typing import Literal
 
 import numpy as np
 import orjson
 
+from app.engine.arrays import BoolArray
 from app.engine.engine import Ranking
 from app.services.catalogue import Catalogue
 from app.services.groups import OwnGroups
 from app.services.history import KnownUser
+from app.services.personal import named_entries
 from app.services.tastes import STATED, TasteKind, TasteScores
 
 MOST_REASONS = 2
@@ -75,11 +76,12 @@ def reasons_of(
     """The reasons for each ranked item, in their order. The ranking must have been made with ``explain``; ``tastes`` and
     ``groups`` are what it was made with."""
     evidence = _total_evidence(ranking, len(user.history))
-    common = CommonGround(catalogue)
+    common, named = CommonGround(catalogue), named_entries(catalogue, user)
     return [
         _reasons(
             evidence[:, place],
             user,
+            named,
             common,
             row,
             [] if tastes is None else _preferred(tastes, row),
@@ -126,6 +128,7 @@ def _is_popular(ranking: Ranking, place: int) -> bool:
 def _reasons(
     evidence: np.ndarray[tuple[int], np.dtype[np.float32]],
     user: KnownUser,
+    named: BoolArray,
     common: "CommonGround",
     listed: int,
     preferred: list[tuple[float, Reason]],
@@ -133,12 +136,10 @@ def _reasons(
 ) -> list[Reason]:
     """The liked entries, categories and people that speak most for an item, and where none does, what is said otherwise: that it
     is popular if that is what put it there, or else that it goes with the history as a whole. That it was opened before is no
-    reason for an item itself, and nobody is told of an item that was hidden or deleted since."""
-    liked = np.where((user.history.preferences >= 0) & (user.history.rows != listed), evidence, 0)
-    order: list[int] = np.argsort(-liked, kind="stable").tolist()
-    speaking = takewhile(lambda entry: liked[entry] > 0, order)
-    told = (entry for entry in speaking if common.catalogue.is_listed(int(user.history.rows[entry])))
-    strongest = list(islice(told, MOST_REASONS))
+    reason for an item itself, and only what is ``named`` is told."""
+    speaking = (user.history.preferences >= 0) & (user.history.rows != listed) & named
+    liked = np.where(speaking, evidence, 0)
+    strongest = [entry for entry in np.argsort(-liked, kind="stable")[:MOST_REASONS].tolist() if liked[entry] > 0]
     reasons = [(float(liked[entry]), _because(user, entry, common, listed)) for entry in strongest]
     if preferred:
         reasons = sorted([*reasons, *preferred], key=lambda each: -each[0])[:MOST_REASONS]

@@ -1,7 +1,7 @@
 """What an item has in common with the item that is the reason for it."""
 
 import pytest
-from trained import Service, item_id
+from trained import Service, address, item_id
 
 pytestmark = pytest.mark.anyio
 
@@ -25,24 +25,42 @@ async def test_people_and_categories_that_both_have_are_told_and_no_others(servi
         ]
 
 
+async def told(service: Service) -> set[str | None]:
+    """The items that reasons and rows of a home page name."""
+    listed = await service.recommend("fan", explain="true", limit=100)
+    rows = (await service.client.get("/v1/users/fan/home", params={"explain": "true"})).json()["rows"]
+    reasons = [reason for each in listed["items"] for reason in each["reasons"]]
+    reasons += [reason for row in rows for each in row["items"] for reason in each["reasons"]]
+    return {reason["item_id"] for reason in reasons} | {row["item_id"] for row in rows}
+
+
 async def test_nobody_is_told_of_what_was_hidden_or_deleted_since(service: Service) -> None:
     for name in ("kept", "hidden", "deleted"):
         await service.put_another(name, "Horror")
         await service.rate("fan", name)
-
-    async def told() -> set[str | None]:
-        listed = await service.recommend("fan", explain="true", limit=100)
-        rows = (await service.client.get("/v1/users/fan/home", params={"explain": "true"})).json()["rows"]
-        reasons = [reason for each in listed["items"] for reason in each["reasons"]]
-        reasons += [reason for row in rows for each in row["items"] for reason in each["reasons"]]
-        return {reason["item_id"] for reason in reasons} | {row["item_id"] for row in rows}
-
-    assert {"hidden", "deleted"} <= await told()
+    assert {"hidden", "deleted"} <= await told(service)
     await service.put_another("hidden", "Horror", hidden=True)
     await service.delete_item("deleted")
-    after = await told()
+    after = await told(service)
     assert "kept" in after
     assert not {"hidden", "deleted"} & after
+
+
+async def test_nobody_is_told_of_what_they_must_not_or_do_not_want_to_see(service: Service) -> None:
+    western = item_id("Western", 0)
+    await service.rate("fan", western, item_id("Comedy", 1))
+    horror = set(await service.like("fan", "Horror"))
+    assert horror & await told(service)
+    limits = {"limits": {"exclude_categories": ["Horror"]}}
+    assert (await service.client.put("/v1/users/fan/preferences", json=limits)).status_code == 200
+    after = await told(service)
+    assert western in after
+    assert not horror & after
+    path = address("users", "fan", "suppressions", "items", western)
+    assert (await service.client.put(path, json={})).status_code == 200
+    suppressed = await told(service)
+    assert item_id("Comedy", 1) in suppressed
+    assert western not in suppressed
 
 
 async def test_who_has_no_role_is_shown_with_none(service: Service) -> None:
