@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from trained import Service, ServiceStarter
 
 DATA_DIR = Path(tempfile.gettempdir()) / f"medley-test-{RUN}"
+PATIENCE_MS = 5_000
+"""How long services under test wait for a history: on a busy machine 200 ms are not always enough, and the list is another."""
 OTHER_SERVER = os.environ.get("MEDLEY_TEST_SERVER_URL")
 
 # How long an example takes says more of what else the machine does than of the code.
@@ -124,7 +126,7 @@ def connection(database_url: str) -> Generator[psycopg.Connection]:
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings of a service on a fresh database, with a directory of its own."""
-    return Settings(database_url=database_url, data_dir=tmp_path, port=0)
+    return Settings(database_url=database_url, data_dir=tmp_path, port=0, history_timeout_ms=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -182,7 +184,9 @@ def start_service() -> "ServiceStarter":
 def trained_settings(server_url: str, trained_template: str, tmp_path: Path) -> Generator[Settings]:
     """Settings of a service on a copy of the trained database. It polls so seldom that no test can rely on it unawares."""
     with fresh_database(server_url, trained_template) as url:
-        yield Settings(database_url=url, data_dir=tmp_path, port=0, release_poll_seconds=60)
+        yield Settings(
+            database_url=url, data_dir=tmp_path, port=0, release_poll_seconds=60, history_timeout_ms=PATIENCE_MS
+        )
 
 
 @pytest.fixture
@@ -194,9 +198,8 @@ async def service(trained_settings: Settings, start_service: "ServiceStarter") -
 
 @pytest.fixture
 async def watching(trained_settings: Settings, start_service: "ServiceStarter") -> AsyncGenerator["Service"]:
-    """A service that looks for changes often. It waits long for histories: some tests train in the same process."""
-    changes = {"release_poll_seconds": 0.05, "history_timeout_ms": 5_000}
-    async with start_service(trained_settings.model_copy(update=changes)) as started:
+    """A service that looks for changes often."""
+    async with start_service(trained_settings.model_copy(update={"release_poll_seconds": 0.05})) as started:
         yield started
 
 
@@ -207,7 +210,8 @@ async def reading_service(
     """A whole service with a release that many tests share: each may add users and ratings of its own, and no items."""
     with fresh_database(server_url, trained_template) as url:
         data_dir = tmp_path_factory.mktemp("reading")
-        async with start_service(Settings(database_url=url, data_dir=data_dir, port=0)) as started:
+        settings = Settings(database_url=url, data_dir=data_dir, port=0, history_timeout_ms=PATIENCE_MS)
+        async with start_service(settings) as started:
             yield started
 
 
@@ -231,6 +235,8 @@ async def guarded(
             connection.execute("INSERT INTO items (id, title) VALUES ('x', 'An item')")
         data_dir = tmp_path_factory.mktemp("guarded")
         async with start_service(
-            Settings(database_url=url, data_dir=data_dir, port=0, release_poll_seconds=60)
+            Settings(
+                database_url=url, data_dir=data_dir, port=0, release_poll_seconds=60, history_timeout_ms=PATIENCE_MS
+            )
         ) as service:
             yield Guarded(service, url, *keys)

@@ -1,5 +1,6 @@
 """Why an item is in a user's list, or why not: every reason is brought about and told, and the figures are those of the list."""
 
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -182,6 +183,8 @@ async def explain_unranked(service: Service, user: str, item: str, **query: Any)
 
 async def test_without_the_history_a_newcomer_is_explained(service: Service) -> None:
     await service.like("fan", "Horror")
+    state = service.app.state
+    state.services = replace(state.services, settings=service.settings.model_copy(update={"history_timeout_ms": 200}))
     with psycopg.connect(service.database_url) as other:
         other.execute("LOCK TABLE ratings IN ACCESS EXCLUSIVE MODE")
         found = await explain(service, "fan", item_id("Comedy", 3))

@@ -75,7 +75,8 @@ async def far(trained_settings: Settings, start_service: ServiceStarter, line: L
     assert trained_settings.database_url is not None
     url = make_url(trained_settings.database_url.get_secret_value()).set(host="127.0.0.1", port=line.port)
     far_settings = Settings(
-        **trained_settings.model_dump(exclude={"database_url"}), database_url=url.render_as_string(hide_password=False)
+        **trained_settings.model_dump(exclude={"database_url", "history_timeout_ms"}),
+        database_url=url.render_as_string(hide_password=False),
     )
     async with start_service(far_settings) as started:
         yield started
@@ -96,9 +97,11 @@ async def recovered(service: Service, user: str) -> dict[str, Any]:
     return listed
 
 
-async def test_a_history_that_is_locked_is_not_waited_for(service: Service) -> None:
+async def test_a_history_that_is_locked_is_not_waited_for(trained_settings: Settings, far: Service) -> None:
+    service = far
     await service.like("fan", "Horror")
-    with psycopg.connect(service.database_url) as other:
+    assert trained_settings.database_url is not None
+    with psycopg.connect(trained_settings.database_url.get_secret_value()) as other:
         other.execute("LOCK TABLE ratings IN ACCESS EXCLUSIVE MODE")
         lists = await asyncio.gather(*(timed(service, "fan") for _ in range(12)))
     for listed in lists:
