@@ -18,7 +18,8 @@ from app.engine.tables import FORGOTTEN, KnownRows, Lookup, Table, TableReading,
 @dataclass(frozen=True, slots=True)
 class ItemToItemReading:
     """How a history is read, a column for each time scale (0: all entries alike): an entry of age ``a`` weighs
-    ``exp(-a / scale)``, times ``dislike_weight`` where its preference is below ``dislike_below``."""
+    ``exp(-a / scale)``, times ``dislike_weight`` where its preference is below ``dislike_below``. Where all are, each weighs as
+    much against what it is close to."""
 
     time_scales: tuple[float, ...] = (10.0,)
     dislike_below: float = -1.5
@@ -50,8 +51,11 @@ class ItemToItem:
         oldest = FORGOTTEN * max(scales) if all(scales) else np.inf
         known = known_rows(history, self._extension, self._table.n_rows, oldest)
         strength = chosen(history, known)
-        disliked = history.preferences[known.entries] < self._reading.dislike_below
-        strength[disliked] *= np.float32(self._reading.dislike_weight)
+        if nothing_liked(history, self._reading.dislike_below):
+            strength *= np.float32(-1)
+        else:
+            disliked = history.preferences[known.entries] < self._reading.dislike_below
+            strength[disliked] *= np.float32(self._reading.dislike_weight)
         known, strength = telling(known, strength)
         weights = decayed(strength, known.ages, scales)
         lookups = [Lookup(self._table, known.rows, known.entries, weights)]
@@ -64,6 +68,11 @@ def chosen(history: History, known: KnownRows) -> FloatArray:
     if history.choices is None:
         return known.shares.copy()
     return known.shares * np.maximum(history.choices[known.entries], np.float32(0))
+
+
+def nothing_liked(history: History, dislike_below: float) -> bool:
+    """Whether every preference is below this; not for an empty history."""
+    return len(history) > 0 and float(history.preferences.max()) < dislike_below
 
 
 def telling(known: KnownRows, strength: FloatArray) -> tuple[KnownRows, FloatArray]:

@@ -3,6 +3,7 @@
 With ``T[i, j] = sum_{g=1..window} exp(-g / gap_decay) * #(j follows i at lag g)`` over all users' sequences, the log-lift for a
 boost ``a`` is ``L_a[i, j] = log(1 + a T[i, j] / (c_j + 1))``, with ``c_j`` how often j was taken; the score of j is
 ``sum_h exp(-age_h / scale) L_a[h, j]``. Dislikes count like any other entry: a film that was disliked was chosen all the same.
+But where nothing at all was liked, this signal is silent: it would only lead to more of the same.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import numpy as np
 from app.engine.arrays import NO_ROWS, FloatArray, RowArray
 from app.engine.extension import Extension
 from app.engine.history import History
-from app.engine.item_to_item import chosen, decayed, telling
+from app.engine.item_to_item import chosen, decayed, nothing_liked, telling
 from app.engine.signals import SignalName
 from app.engine.tables import FORGOTTEN, KnownRows, Lookup, Table, TableReading, known_rows
 
@@ -29,12 +30,13 @@ class NextItemColumn:
 
 @dataclass(frozen=True)
 class NextItemReading:
-    """The columns; those of one boost share a table."""
+    """The columns; those of one boost share a table. A history whose preferences are all below ``dislike_below`` is not read."""
 
     columns: tuple[NextItemColumn, ...] = (
         NextItemColumn(300.0, 4.0),
         NextItemColumn(20_000.0, 4.0),
     )
+    dislike_below: float = -1.5
 
     @property
     def boosts(self) -> tuple[float, ...]:
@@ -76,6 +78,7 @@ class NextItem:
 
     def read(self, history: History, wanted: Sequence[bool] | None = None) -> TableReading:
         """Add the log-lifts of the newest entries up, once for each column; tables of which no column is wanted are left out."""
+        silent = nothing_liked(history, self._reading.dislike_below)
         known: dict[float, tuple[KnownRows, FloatArray]] = {}
         lookups: list[Lookup] = []
         start = 0
@@ -83,7 +86,7 @@ class NextItem:
             columns = slice(start, start + len(scales))
             start += len(scales)
             oldest = FORGOTTEN * max(scales)
-            if wanted is not None and not any(wanted[columns]):
+            if silent or (wanted is not None and not any(wanted[columns])):
                 lookups.append(Lookup(table, NO_ROWS, NO_ROWS, np.zeros((len(scales), 0), np.float32)))
                 continue
             if oldest not in known:

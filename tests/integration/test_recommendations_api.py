@@ -54,6 +54,17 @@ async def test_a_user_who_dislikes_what_was_liked_gets_another_list(reading_serv
     assert share_of(disliking, "Horror") < share_of(liking, "Horror")
 
 
+async def test_one_rating_speaks_for_its_kind_or_against_it(reading_service: Service) -> None:
+    nobody = await reading_service.recommend("no ratings at all", limit=40)
+    lists: dict[float, dict[str, Any]] = {}
+    for value in (5.0, 0.5):
+        await reading_service.rate(f"gave {value:g} once", item_id("Horror", 3), value=value)
+        lists[value] = await reading_service.recommend(f"gave {value:g} once", limit=40, explain="true")
+    assert share_of(lists[0.5], "Horror") < share_of(nobody, "Horror") < share_of(lists[5.0], "Horror")
+    horror = [each for each in lists[0.5]["items"] if "Horror" in each["item"]["categories"]]
+    assert all(each["contributions"].get(name, 0) <= 0 for each in horror for name in ("item_to_item", "next_item"))
+
+
 async def test_a_rated_item_is_out_until_asked_for_or_taken_back(reading_service: Service) -> None:
     rated = await reading_service.like("collector", "Western")
     assert not set(rated) & set(ids(await reading_service.recommend("collector", limit=100)))

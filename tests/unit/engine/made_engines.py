@@ -33,7 +33,9 @@ CONFIGURATION = Configuration(
     overall_mean=3.5,
     fold_in=FoldIn(time_scales=(3.0, 30.0), confidence=20.0, dislike_below=-1.0, dislike_factor=2.5),
     item_to_item=ItemToItemReading(time_scales=(0.0, 6.0), dislike_below=-1.0, dislike_weight=0.25),
-    next_item=NextItemReading((NextItemColumn(300.0, 4.0), NextItemColumn(9.0, 2.0), NextItemColumn(9.0, 30.0))),
+    next_item=NextItemReading(
+        (NextItemColumn(300.0, 4.0), NextItemColumn(9.0, 2.0), NextItemColumn(9.0, 30.0)), dislike_below=-1.0
+    ),
     profile=Profile(time_scales=(8.0,), offset=1.0),
     popularity_columns=("taken", "liked"),
     blend_columns=COLUMNS,
@@ -172,7 +174,9 @@ def looked_up(
         if oldest is not None and age > oldest:
             continue
         weight = np.exp(-float(age) / scale) if scale else 1.0
-        if dislikes and preference < dislikes.dislike_below:
+        if max(history.preferences) < CONFIGURATION.item_to_item.dislike_below:
+            weight *= -1.0 if dislikes else 0.0
+        elif dislikes and preference < dislikes.dislike_below:
             weight *= dislikes.dislike_weight
         known = cells[row] if row < n else late.shares[row - n].astype(np.float64) @ cells[late.neighbours[row - n]]
         total += weight * known
