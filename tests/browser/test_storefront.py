@@ -207,6 +207,8 @@ def test_the_keyboard_alone_will_do(visit: Visit) -> None:
     page.keyboard.press("Enter")
     visit.told("4 stars for")
     expect(page.locator(".rows h3 a:focus")).to_have_count(1)
+    page.keyboard.press("Control+z")
+    visit.told("taken back")
 
 
 def test_the_drawers_commands_run_in_a_shell(visit: Visit) -> None:

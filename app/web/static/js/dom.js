@@ -52,7 +52,7 @@ export function announce(text) {
 export function toast(text, ...actions) {
   const toasts = $("#toasts");
   const close = () => element.remove();
-  const buttons = actions.map(({ label, run }) => h("button", { class: "toast-action", type: "button", onclick: () => (close(), run()) }, label));
+  const buttons = actions.map(({ label, run, keys }) => h("button", { class: "toast-action", type: "button", "aria-keyshortcuts": keys, title: keys, onclick: () => (close(), run()) }, label));
   const element = h("div", { class: "toast" }, h("p", {}, text), buttons.length ? h("div", { class: "toast-actions" }, buttons) : null);
   toasts.replaceChildren(element);
   // What can be undone is there long enough to be found by who reads slowly, and stays while somebody is about to use it.

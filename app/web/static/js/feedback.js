@@ -11,8 +11,8 @@ export const eventId = () => [...crypto.getRandomValues(new Uint8Array(12))].map
 function tell(text, undo, ...more) {
   const settle = (change) => {
     const message = change ? `${text} ${change}` : text;
-    announce(message);
-    toast(message, ...(undo ? [{ label: "Undo", run: undo }] : []), ...more);
+    announce(undo ? `${message} Control Z takes it back.` : message);
+    toast(message, ...(undo ? [{ label: "Undo", run: undo, keys: "Control+Z" }] : []), ...more);
   };
   bus.dispatchEvent(new CustomEvent("feedback", { detail: { settle } }));
 }

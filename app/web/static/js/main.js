@@ -72,11 +72,20 @@ async function becomeSubject() {
 }
 bus.addEventListener("key", becomeSubject);
 
+/** From wherever the keyboard is: the button is at the end of the page. */
+function undoByKey(event) {
+  const undo = $(".toast-action[aria-keyshortcuts]");
+  if (!undo || event.key !== "z" || event.shiftKey || !(event.ctrlKey || event.metaKey) || event.target.closest("input, select, textarea")) return;
+  event.preventDefault();
+  undo.click();
+}
+
 async function begin() {
   installKeys("One with the scopes read and write, or a user token,", show);
   installTheme($("#theme-button"));
   // Its address would be taken for a view.
   $(".skip").addEventListener("click", (event) => (event.preventDefault(), $("#main").focus()));
+  addEventListener("keydown", undoByKey);
   installDrawer($("#calls-button"), $("#calls"));
   installSearch($("#find"));
   $("#visitor-button").addEventListener("click", () => (location.hash === "#/who" ? show() : (location.hash = "#/who")));
