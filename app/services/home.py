@@ -18,6 +18,7 @@ from app.services.live_engine import Serving
 from app.services.personal import Fallback, PersonalScores, allowed_rows, named_entries, score_for
 from app.services.reasons import Reason, similar_to
 from app.services.recommendations import ListedItem, ListRequest, explained_items, show_items
+from app.services.tastes import fading
 
 RowKind = Literal["for_you", "popular", "because_you_liked", "trending", "latest", "category"]
 
@@ -27,6 +28,9 @@ NEWEST_LIKES = 50
 
 STRONG_LIKE = 0.5
 """The least preference of an item that a row begins with: so much above what the user gives on average."""
+
+STATED_LIKE = 5.0
+"""What it counts, beside the preferences of the items in it, that a user has stated to like a category."""
 
 BROAD_SHARE = 0.5
 """A category that holds more of the catalogue than this says nothing about anybody."""
@@ -154,15 +158,20 @@ def _likes(user: KnownUser) -> Iterator[tuple[int, float]]:
 
 
 def _categories(catalogue: Catalogue, user: KnownUser, filters: Filters, now: datetime) -> list[str]:
-    """The category that a user likes most, of one without likes the two largest; none where categories are asked for."""
+    """The category that a user likes most, of one without likes the two largest; none where categories are asked for. What they
+    have stated to like counts the less the longer their history is, and what they do not want to see is passed over."""
     if filters.categories:
         return []
+    stated = user.stated.preferences
+    barred = {*stated.disliked.categories, *stated.limits.exclude_categories, *user.stated.suppressed_categories}
     counts = catalogue.category_counts(now)
     narrow = BROAD_SHARE * np.count_nonzero(catalogue.shown(now))
     liked: dict[str, float] = {}
     for row, preference in _likes(user):
         for category in orjson.loads(catalogue.card(row))["categories"]:
             liked[category] = liked.get(category, 0.0) + preference
+    for category in stated.liked.categories:
+        liked[category] = liked.get(category, 0.0) + STATED_LIKE * fading(user.history_size)
     weights = liked or counts
-    fitting = [category for category in weights if 0 < counts.get(category, 0) <= narrow]
+    fitting = [category for category in weights if 0 < counts.get(category, 0) <= narrow and category not in barred]
     return sorted(fitting, key=lambda category: (-weights[category], category))[: 1 if liked else 2]

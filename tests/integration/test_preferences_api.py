@@ -180,3 +180,19 @@ async def test_a_liked_person_is_a_reason(service: Service) -> None:
         assert place < strangers.index(by_ann)
         reasons = listed["items"][place]["reasons"]
         assert ("preferred_person", "Ann Lee") in [(reason["kind"], reason["name"]) for reason in reasons]
+
+
+async def test_a_home_page_has_a_row_of_a_category_that_is_stated_to_be_liked(service: Service) -> None:
+    async def categories(**wishes: Any) -> list[str]:
+        answer = await service.client.put(address("users", "host", "preferences"), json=wishes)
+        assert answer.status_code == 200, answer.text
+        page = (await service.client.get(address("users", "host", "home"), params={"limit": 5})).json()
+        return [row["category"] for row in page["rows"] if row["kind"] == "category"]
+
+    assert await categories() == ["Comedy", "Horror"]
+    assert await categories(liked={"categories": ["Western"]}) == ["Western"]
+    assert "Horror" not in await categories(disliked={"categories": ["Horror"]})
+    await service.like("host", "Comedy")
+    assert await categories(liked={"categories": ["Western"]}) == ["Western"]
+    assert await categories() == ["Comedy"]
+    assert "Comedy" not in await categories(limits={"exclude_categories": ["Comedy"]})
