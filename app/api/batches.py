@@ -16,6 +16,10 @@ from app.errors import FieldError, InvalidInput
 RowT = TypeVar("RowT", bound=BaseModel)
 Rejections = dict[int, list[FieldError]]
 ROWS_BETWEEN_PAUSES = 250
+MOST_TOLD = 8
+"""What is told of the faults of a row."""
+MOST_LISTED = 12
+"""Faults of a row that are looked at."""
 # One for all rows: ten thousand lists would wake the garbage collector.
 _NONE: list[Any] = []
 
@@ -38,7 +42,8 @@ async def read_rows(
             values += rows.validate_python(part)
         except ValidationError as invalid:
             # One look at all says which rows are bad; a second takes the others.
-            bad = _rejections(invalid, first, name)
+            many = invalid.error_count() > MOST_LISTED * len(part)
+            bad = _rejections_alone(part, rows, first, name) if many else _rejections(invalid, first, name)
             rejected |= bad
             values += rows.validate_python([row for place, row in enumerate(part, first) if place not in bad])
     return [position for position in range(len(batch)) if position not in rejected], values, rejected
@@ -50,7 +55,23 @@ def _rejections(invalid: ValidationError, first: int, name: str) -> Rejections:
     for error in invalid.errors(include_url=False, include_context=False, include_input=False):
         place, *path = error["loc"]
         by_row[first + int(place)].append({**error, "loc": (first + int(place), *path)})
-    return {position: field_errors(errors, (name,)) for position, errors in by_row.items()}
+    return {position: field_errors(errors[:MOST_TOLD], (name,)) for position, errors in by_row.items()}
+
+
+def _rejections_alone(part: Sequence[Any], rows: TypeAdapter[list[RowT]], first: int, name: str) -> Rejections:
+    """The same row by row. Where there is very much wrong with one it is only said how much: to list it all takes a hundred times
+    as long as the rest."""
+    rejected: Rejections = {}
+    for position, row in enumerate(part, first):
+        try:
+            rows.validate_python([row])
+        except ValidationError as invalid:
+            if (count := invalid.error_count()) > MOST_LISTED:
+                detail = f"{count} things are wrong with this row."
+                rejected[position] = [FieldError(f"/{name}/{position}", "too_many_errors", detail)]
+            else:
+                rejected |= _rejections(invalid, position, name)
+    return rejected
 
 
 def batch_answer(outcomes: Sequence[Mapping[str, Any]], counted: Iterable[str]) -> Response:

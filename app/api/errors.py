@@ -29,6 +29,8 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:medley:problem:"
 RETRY_AFTER_SECONDS = 2
 MAX_ERRORS = 100
+LONGEST_NAME = 256
+"""Of a name in a pointer, which may be one that somebody made up."""
 
 # What the same request may get over later: the database is gone, too slow, or out of connections.
 OUTAGES = (
@@ -168,7 +170,7 @@ def in_path(error: InvalidInput, name: str) -> InvalidInput:
 
 def pointer_to(parts: Sequence[str | int]) -> str:
     """A JSON Pointer from the names and positions on the way to a value."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join("/" + str(part)[:LONGEST_NAME].replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def field_errors(errors: Sequence[Mapping[str, Any]], inside: tuple[str | int, ...] = ()) -> list[FieldError]:

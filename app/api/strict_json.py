@@ -17,6 +17,8 @@ from app.errors import FieldError, InvalidInput
 
 MAX_DEPTH = 64
 MAX_INTEGER = 2**63 - 1
+MAX_KEYS = 10_000
+"""Of one object. No free JSON has room for so many; to say of each that it is not known would take seconds."""
 
 # UTF-8 cannot hold a surrogate and JSON no bare NUL, so both can only come in as escapes.
 _SUSPICIOUS_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -50,6 +52,9 @@ class _Reader:
         return decoder.decode(text)
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(pairs) > MAX_KEYS:
+            detail = f"An object of the body has more than {MAX_KEYS} fields."
+            raise InvalidInput(detail, code="too_many_fields")
         value = dict(pairs)
         if len(value) == len(pairs):
             return value
