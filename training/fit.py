@@ -77,7 +77,7 @@ class Fit:
 
     arrays: dict[str, AnyArray]
     configuration: Configuration
-    factors: Factors | None = None
+    factors: Factors
 
     def with_blend(self, sizes: tuple[int, ...], weights: FloatArray) -> "Fit":
         """The same with these blend weights, ``(len(sizes), c)``."""

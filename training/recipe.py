@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from training.blend import HISTORY_SIZES
 from training.candidate import LIKED_SHARE, Candidate, Trials
 from training.champion import Champion, changes_between
@@ -111,14 +113,11 @@ def _with_content(
     rating: RatingFit, fit: Fit, content: ContentFit, snapshot: Snapshot, parameters: Parameters
 ) -> RatingFit:
     """The same with items that nobody has rated predicted by their content, as the fit understands it."""
-    if fit.factors is None:
-        return rating
-    arrays: Any = fit.arrays
     items = ItemContent(
         content,
-        arrays["content.term_factors"],
+        np.asarray(fit.arrays["content.term_factors"], np.float32),
         fit.factors.items,
-        arrays["popularity.counts"],
+        np.asarray(fit.arrays["popularity.counts"], np.int64),
         parameters.content,
     )
     return map_content(rating, items, snapshot.feedback, parameters.rating, parameters.seed)

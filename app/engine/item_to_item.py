@@ -8,18 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.engine.arrays import FloatArray, RowArray
+from app.engine.arrays import BoolArray, FloatArray, RowArray
 from app.engine.extension import Extension
 from app.engine.history import History
 from app.engine.signals import SignalName
 from app.engine.tables import FORGOTTEN, KnownRows, Lookup, Table, TableReading, known_rows
 
+WEAK_EVENT = 0.5
+"""An event of less weight, such as a click, is no like: opening a page takes nothing back of what was disliked."""
+
 
 @dataclass(frozen=True, slots=True)
 class ItemToItemReading:
-    """How a history is read, a column for each time scale (0: all entries alike): an entry of age ``a`` weighs
-    ``exp(-a / scale)``, times ``dislike_weight`` where its preference is below ``dislike_below``. Where all are, each weighs as
-    much against what it is close to."""
+    """How a history is read, a column for each time scale (0: all entries alike): an entry of age ``a`` (from the newest) weighs
+    ``exp(-a / scale)``, times ``dislike_weight`` where its preference is below ``dislike_below``. Where nothing was liked, each
+    dislike weighs as much against what it is close to."""
 
     time_scales: tuple[float, ...] = (10.0,)
     dislike_below: float = -1.5
@@ -50,12 +53,16 @@ class ItemToItem:
         scales = self._reading.time_scales
         oldest = FORGOTTEN * max(scales) if all(scales) else np.inf
         known = known_rows(history, self._extension, self._table.n_rows, oldest)
-        strength = chosen(history, known)
-        if nothing_liked(history, self._reading.dislike_below):
-            strength *= np.float32(-1)
+        below = self._reading.dislike_below
+        against = disliked(history, below)[known.entries]
+        if nothing_liked(history, below):
+            strength = (
+                known.shares if history.choices is None else known.shares * np.abs(history.choices[known.entries])
+            )
+            strength = np.where(against, -strength, strength)
         else:
-            disliked = history.preferences[known.entries] < self._reading.dislike_below
-            strength[disliked] *= np.float32(self._reading.dislike_weight)
+            strength = chosen(history, known)
+            strength[against] *= np.float32(self._reading.dislike_weight)
         known, strength = telling(known, strength)
         weights = decayed(strength, known.ages, scales)
         lookups = [Lookup(self._table, known.rows, known.entries, weights)]
@@ -70,9 +77,18 @@ def chosen(history: History, known: KnownRows) -> FloatArray:
     return known.shares * np.maximum(history.choices[known.entries], np.float32(0))
 
 
+def disliked(history: History, dislike_below: float) -> BoolArray:
+    """Which entries speak against their item, ``(n,)``: a preference below this, or an event that turned it away."""
+    against: BoolArray = history.preferences < dislike_below
+    return against if history.choices is None else against | (history.choices < 0)
+
+
 def nothing_liked(history: History, dislike_below: float) -> bool:
-    """Whether every preference is below this; not for an empty history."""
-    return len(history) > 0 and float(history.preferences.max()) < dislike_below
+    """Whether something was disliked and nothing liked; events of less than :data:`WEAK_EVENT` are neither."""
+    against = disliked(history, dislike_below)
+    if history.choices is None:
+        return len(history) > 0 and bool(against.all())
+    return bool(against.any() and (against | (history.choices < WEAK_EVENT)).all())
 
 
 def telling(known: KnownRows, strength: FloatArray) -> tuple[KnownRows, FloatArray]:

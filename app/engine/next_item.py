@@ -2,8 +2,8 @@
 
 With ``T[i, j] = sum_{g=1..window} exp(-g / gap_decay) * #(j follows i at lag g)`` over all users' sequences, the log-lift for a
 boost ``a`` is ``L_a[i, j] = log(1 + a T[i, j] / (c_j + 1))``, with ``c_j`` how often j was taken; the score of j is
-``sum_h exp(-age_h / scale) L_a[h, j]``. Dislikes count like any other entry: a film that was disliked was chosen all the same.
-But where nothing at all was liked, this signal is silent: it would only lead to more of the same.
+``sum_h exp(-age_h / scale) L_a[h, j]``, with ages from the newest entry's. Dislikes count like any other entry: a film that was
+disliked was chosen all the same. But where nothing at all was liked they are not read: they would only lead to more of the same.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import numpy as np
 from app.engine.arrays import NO_ROWS, FloatArray, RowArray
 from app.engine.extension import Extension
 from app.engine.history import History
-from app.engine.item_to_item import chosen, decayed, nothing_liked, telling
+from app.engine.item_to_item import chosen, decayed, disliked, nothing_liked, telling
 from app.engine.signals import SignalName
 from app.engine.tables import FORGOTTEN, KnownRows, Lookup, Table, TableReading, known_rows
 
@@ -30,7 +30,8 @@ class NextItemColumn:
 
 @dataclass(frozen=True)
 class NextItemReading:
-    """The columns; those of one boost share a table. A history whose preferences are all below ``dislike_below`` is not read."""
+    """The columns; those of one boost share a table. Where nothing was liked, entries whose preference is below
+    ``dislike_below`` are not read."""
 
     columns: tuple[NextItemColumn, ...] = (
         NextItemColumn(300.0, 4.0),
@@ -78,7 +79,8 @@ class NextItem:
 
     def read(self, history: History, wanted: Sequence[bool] | None = None) -> TableReading:
         """Add the log-lifts of the newest entries up, once for each column; tables of which no column is wanted are left out."""
-        silent = nothing_liked(history, self._reading.dislike_below)
+        below = self._reading.dislike_below
+        unread = disliked(history, below) if nothing_liked(history, below) else None
         known: dict[float, tuple[KnownRows, FloatArray]] = {}
         lookups: list[Lookup] = []
         start = 0
@@ -86,12 +88,15 @@ class NextItem:
             columns = slice(start, start + len(scales))
             start += len(scales)
             oldest = FORGOTTEN * max(scales)
-            if silent or (wanted is not None and not any(wanted[columns])):
+            if wanted is not None and not any(wanted[columns]):
                 lookups.append(Lookup(table, NO_ROWS, NO_ROWS, np.zeros((len(scales), 0), np.float32)))
                 continue
             if oldest not in known:
                 fresh = known_rows(history, self._extension, table.n_rows, oldest)
-                known[oldest] = telling(fresh, chosen(history, fresh))
+                strength = chosen(history, fresh)
+                if unread is not None:
+                    strength[unread[fresh.entries]] = 0
+                known[oldest] = telling(fresh, strength)
             fresh, strength = known[oldest]
             lookups.append(Lookup(table, fresh.rows, fresh.entries, decayed(strength, fresh.ages, scales)))
         return TableReading(lookups, self._reference, self._extension, len(history))

@@ -14,7 +14,8 @@ CANCELLED = np.float32(1e-3)
 """Where the variance is less than this of the mean square, their difference in single precision does not tell it."""
 
 FORGOTTEN = 2.5
-"""Entries older than this many time scales are not looked up: together they weigh 8%, and lists are no worse without them."""
+"""Entries older than the newest by more time scales than this are not looked up: together they weigh 8%, and lists are no worse
+without them."""
 
 
 class Table(Protocol):
@@ -175,8 +176,9 @@ def moments(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True, slots=True)
 class KnownRows:
-    """The rows of a table that stand for a history's entries: ``rows``, the entry each stands for, its share in it and its age,
-    all of shape ``(r,)``. An entry of the release stands for itself; one of the extension as :class:`Extension` says."""
+    """The rows of a table that stand for a history's entries: ``rows``, the entry each stands for, its share in it and how much
+    older it is than the newest, all of shape ``(r,)``. An entry of the release stands for itself; one of the extension as
+    :class:`Extension` says."""
 
     rows: RowArray
     entries: RowArray
@@ -189,10 +191,15 @@ class KnownRows:
 
 
 def known_rows(history: History, extension: Extension, n_rows: int, oldest: float = np.inf) -> KnownRows:
-    """The rows of a table of ``n_rows`` that stand for a history, without the entries that are older than ``oldest``."""
+    """The rows of a table of ``n_rows`` that stand for a history, without the entries that are more than ``oldest`` older than
+    the newest.
+
+    The newest entry of all has age 0, but many at one time share their mean age, which may be beyond any ``oldest``.
+    """
     n = len(history)
-    first = int(np.searchsorted(-history.ages, -oldest)) if np.isfinite(oldest) else 0
-    rows, ages = history.rows[first:], history.ages[first:]
+    ages = history.ages - history.ages[-1] if n else history.ages
+    first = int(np.searchsorted(-ages, -oldest)) if np.isfinite(oldest) else 0
+    rows, ages = history.rows[first:], ages[first:]
     if len(extension) == 0 or len(rows) == 0 or int(rows.max()) < n_rows:
         return KnownRows(rows, np.arange(first, n), np.ones(n - first, np.float32), ages)
     sources, shares = extension.sources(rows, n_rows)

@@ -60,6 +60,18 @@ async def test_a_dismissal_hides_for_90_days_and_speaks_against(reading_service:
     assert share_of(await reading_service.recommend("dismissive", limit=10), "Comedy") <= 0.34
 
 
+async def test_a_dislike_speaks_against_its_kind_beside_a_dismissal_and_a_click(reading_service: Service) -> None:
+    nobody = await reading_service.recommend("who has done nothing", limit=40)
+    await reading_service.rate("choosy", item_id("Horror", 3), value=0.5)
+    await send(reading_service, "choosy", "dismiss", item_id("Horror", 4))
+    listed = await reading_service.recommend("choosy", limit=40, explain="true")
+    horror = [each for each in listed["items"] if "Horror" in each["item"]["categories"]]
+    assert all(each["contributions"].get(name, 0) <= 0 for each in horror for name in ("item_to_item", "next_item"))
+    await send(reading_service, "choosy", "click", item_id("Comedy", 0))
+    listed = await reading_service.recommend("choosy", limit=40)
+    assert share_of(listed, "Horror") < share_of(nobody, "Horror")
+
+
 async def test_an_undone_event_is_as_if_it_had_never_been(reading_service: Service) -> None:
     await send(reading_service, "undoer", "purchase", item_id("Comedy", 0), event_id="undo/me")
     assert (await reading_service.recommend("undoer"))["history_size"] == 1

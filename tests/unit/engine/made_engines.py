@@ -167,13 +167,15 @@ def looked_up(
     dislikes: ItemToItemReading | None,
     oldest: float | None,
 ) -> DoubleArray:
-    """The weighted sum of the entries' rows of a table; items of the extension stand on their neighbours."""
+    """The weighted sum of the entries' rows of a table, by their age from the newest; items of the extension stand on their
+    neighbours."""
     n = len(cells)
     total = np.zeros(n)
-    for row, preference, age in zip(history.rows, history.preferences, history.ages, strict=True):
+    ages = [float(age) - min(history.ages) for age in history.ages]
+    for row, preference, age in zip(history.rows, history.preferences, ages, strict=True):
         if oldest is not None and age > oldest:
             continue
-        weight = np.exp(-float(age) / scale) if scale else 1.0
+        weight = np.exp(-age / scale) if scale else 1.0
         if max(history.preferences) < CONFIGURATION.item_to_item.dislike_below:
             weight *= -1.0 if dislikes else 0.0
         elif dislikes and preference < dislikes.dislike_below:

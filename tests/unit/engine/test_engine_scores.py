@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from made_engines import COLUMNS, CONFIGURATION, D, K, N, made_arrays, made_engine, made_history, reference
 
 from app.engine.engine import Engine, Scores
-from app.engine.history import EMPTY, rating_history
+from app.engine.history import EMPTY, feedback_history, rating_history
 from app.engine.signals import SIGNALS, Spread, VectorReading
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -207,6 +207,34 @@ def test_a_dislike_pushes_away_what_is_like_it() -> None:
     only = {"weights": np.eye(len(COLUMNS), dtype=np.float32)[COLUMNS.index(("collaborative", "30"))]}
     before, after = (made_engine(arrays).score(h, **only).rank(None, N).rows.tolist() for h in (liked, disliked))
     assert after.index(10) > before.index(10)
+
+
+@pytest.mark.parametrize("tied", [60, 300])
+def test_many_newest_entries_of_one_time_are_read_however_many_they_are(tied: int) -> None:
+    arrays, n = made_arrays(10, n=400), tied + 3
+    times = np.r_[np.arange(3.0), np.full(tied, 3.0)]
+    history = rating_history(np.arange(n), np.full(n, 4, np.float32), times, 3.5)
+    engine = made_engine(arrays)
+    for signal in ("item_to_item", "next_item"):
+        weights = np.array([name == signal for name, _ in COLUMNS], np.float32)
+        total = engine.score(history, weights=weights).total
+        assert total.std() > 0.5
+        np.testing.assert_allclose(total, reference(arrays, history).scores(weights), **CLOSE)
+
+
+@pytest.mark.parametrize("weight", [-2.0, -1.0, 0.1, 0.3, 1.0, 2.0])
+def test_a_dislike_is_read_against_its_kind_until_more_than_a_click_speaks_for_something(weight: float) -> None:
+    arrays, events = made_arrays(11), np.array([1, weight], np.float32)
+    values = np.array([0.5, np.nan], np.float32)
+    history = feedback_history(np.array([3, 9]), values, events, np.array([1.0, 2.0]), 3.5)
+    ranking = made_engine(arrays).score(history, weights=np.ones(len(COLUMNS))).rank(None, N, explain=True)
+    disliked, event = ranking.evidence["item_to_item"] / arrays["item_to_item.matrix"][[3, 9]][:, ranking.rows]
+    follows = ranking.evidence.get("next_item", np.zeros((2, N)))
+    liked = weight >= 1
+    assert (disliked > 0).all() if liked else (disliked < 0).all()
+    assert (event * weight > 0).all()
+    assert follows[0].any() == liked
+    assert follows[1].any() == (weight > 0)
 
 
 def test_an_engine_of_one_item_ranks_it() -> None:
