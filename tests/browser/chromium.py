@@ -77,6 +77,7 @@ class Visit:
 
     def start_over(self) -> None:
         """A page that has just been opened and remembers nobody, in the same window."""
+        self.page.unroute_all()  # of a test that failed between
         self.page.goto(self.base + "/health/live")
         self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
         self.complaints.clear()

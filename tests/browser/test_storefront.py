@@ -24,6 +24,10 @@ def test_a_newcomer_gets_a_list_of_their_own(visit: Visit) -> None:
     page = visit.go("/#/item/100%")
     expect(page.locator("h1")).to_have_text("Not here")
     page.get_by_role("link", name="Back to the rows").click()
+    # Whoever is chosen where the rows are to be has them there.
+    page.locator(".person:not(.new) .person-button").first.click()
+    visit.rows.first.wait_for()
+    page.get_by_role("button", name="change visitor").click()
     page.get_by_role("link", name="Somebody new").click()
     page.get_by_role("button", name="Western").click()
     expect(page.get_by_role("button", name="Western")).to_have_attribute("aria-pressed", "true")
@@ -31,8 +35,16 @@ def test_a_newcomer_gets_a_list_of_their_own(visit: Visit) -> None:
     for number in range(3):
         page.locator(f".onboarding {CARD}").nth(number).get_by_role("radio", name="5 stars").click()
     page.locator(".start-count", has_text="3 rated").wait_for()
+    # Who tries again is no other newcomer.
+    visit.forgive("net::ERR_CONNECTION_REFUSED")
+    page.route("**/v1/ratings:batch", lambda route: route.abort("connectionrefused"))
+    with page.expect_request("**/preferences") as stated:
+        page.get_by_role("button", name="Show my list").click()
+    visit.told("The service cannot be reached.")
+    page.unroute("**/v1/ratings:batch")
     page.get_by_role("button", name="Show my list").click()
     visit.rows.first.wait_for()
+    assert f"/users/{visit.visitor_id()}/" in stated.value.url
 
     assert len(visit.first_row()) == 12
     assert [each for each in visit.first_row()[:6] if not each.startswith("western")] == []
@@ -88,6 +100,12 @@ def test_likes_and_dismissals_act_and_can_be_undone(visit: Visit) -> None:
     page.get_by_role("button", name="Liked").click()
     visit.told("no longer liked")
     page.get_by_role("button", name="Like", exact=True).wait_for()
+    page.get_by_role("button", name="Undo").wait_for()
+    # Whoever comes next cannot undo it in their own name.
+    page.get_by_role("button", name="change visitor").click()
+    page.locator(".person:not(.new) .person-button").first.click()
+    visit.rows.first.wait_for()
+    assert page.locator(".toast").count() == 0
 
 
 def test_undo_restores_a_rating_older_than_those_the_page_has_read(visit: Visit) -> None:

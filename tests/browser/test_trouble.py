@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 
+import httpx
 import pytest
 from chromium import CARD, Visit
 from playwright.sync_api import Error, Route, expect
@@ -38,6 +39,42 @@ def test_rows_that_cannot_be_had_are_asked_for_again(visit: Visit) -> None:
     page.get_by_role("button", name="Clear").click()
     visit.rows.first.wait_for()
     expect(page.locator(".rows .nothing")).to_have_count(0)
+
+
+def test_what_is_not_known_of_the_visitor_is_asked_for_again(visit: Visit) -> None:
+    visit.forgive("the server responded with a status of 503")
+    page = visit.become_newcomer("western")
+    address = f"{visit.base}/v1/users/{visit.visitor_id()}/suppressions/categories/Horror"
+    assert httpx.put(address, timeout=60).is_success
+    # No star is shown before it is known what it stands for.
+    page.route("**/v1/rating-scale", problem(503, "The database does not answer now."))
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("The database does not answer now.")
+    page.unroute("**/v1/rating-scale")
+    page.get_by_role("button", name="Try again").click()
+    visit.rows.first.wait_for()
+    page.get_by_role("group", name="Not shown to you").get_by_role("button", name="Show Horror again").wait_for()
+
+
+def test_titles_that_cannot_be_found_now_stay_or_are_asked_for_again(visit: Visit) -> None:
+    visit.forgive("the server responded with a status of 429")
+    page = visit.become_newcomer("western")
+    searches = re.compile(r"/v1/search\?")
+    page.route(searches, problem(429, "Too many requests. Try again in 3 seconds."))
+    page.goto(f"{visit.base}/#/search?q=saloon")
+    expect(page.get_by_role("alert")).to_contain_text("Too many requests.")
+    page.unroute(searches)
+    page.get_by_role("button", name="Try again").click()
+    cards = page.locator(f".search-page {CARD}")
+    cards.first.wait_for()
+    expect(page.get_by_role("alert")).to_be_empty()
+    # A deed is done, though its titles do not come.
+    page.route(searches, problem(429, "Too many requests. Try again in 3 seconds."))
+    before = visit.ids(".search-page")
+    cards.first.get_by_role("radio", name="4 stars").click()
+    visit.told("The titles are those from before: Too many requests.")
+    assert visit.ids(".search-page") == before
+    expect(cards.first.locator(".card-number.rated")).to_have_text("You gave 4.0")
 
 
 def test_an_item_that_cannot_be_had_is_asked_for_again(visit: Visit) -> None:

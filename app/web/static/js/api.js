@@ -62,14 +62,14 @@ export async function call(method, path, { query, body, quiet = false, ...option
   }
 }
 
-async function send(method, url, body, { signal, silent = false }) {
+async function send(method, url, body, { signal, keepalive, silent = false }) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key.get()) headers.Authorization = `Bearer ${key.get()}`;
   const began = performance.now();
   const record = { method, url, body, status: null, ms: null };
   try {
-    const answer = await fetch(url, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    const answer = await fetch(url, { method, headers, signal, keepalive, body: body === undefined ? undefined : JSON.stringify(body) });
     record.status = answer.status;
     return answer;
   } catch (error) {
@@ -111,7 +111,6 @@ export const api = {
   item: (item) => get(at("items", item)),
   categories: () => get(at("categories")),
   search: (query, options) => get(at("search"), query, options),
-  user: (user) => get(at("users", user)),
   ratings: (user, query) => get(at("users", user, "ratings"), query),
   scale: () => get("/v1/rating-scale"),
   visitors: () => get(at("sample-users")),
@@ -120,7 +119,7 @@ export const api = {
   rate: (user, item, value) => call("PUT", at("users", user, "ratings", item), { body: { value } }),
   unrate: (user, item) => call("DELETE", at("users", user, "ratings", item)),
   event: (event) => call("POST", at("events"), { body: event }),
-  events: (events) => call("POST", "/v1/events:batch", { body: { events }, silent: true }),
+  events: (events, options) => call("POST", "/v1/events:batch", { body: { events }, silent: true, ...options }),
   takeBack: (event) => call("DELETE", at("events", event)),
   suppressions: (user) => get(at("users", user, "suppressions")),
   suppress: (user, kind, id) => call("PUT", at("users", user, "suppressions", kind, id)),

@@ -43,7 +43,7 @@ export function redraw(list) {
   keepFocus(list, () => list.querySelectorAll("li.card[data-item]").forEach((element) => update(element, element.entry)));
 }
 
-export const addressOf = (entry) => `#/item/${encodeURIComponent(entry.item_id)}`;
+const addressOf = (entry) => `#/item/${encodeURIComponent(entry.item_id)}`;
 
 function article(entry, coverLink) {
   const { item, item_id: id } = entry;
@@ -73,7 +73,7 @@ function starsText(entry, value) {
 
 const figure = (value) => [shownValue(value), outOf() && h("span", { class: "out-of" }, outOf())];
 
-export const reasonOf = (entry) => (entry.reasons?.length ? reasonText(entry.reasons[0]) : "");
+const reasonOf = (entry) => (entry.reasons?.length ? reasonText(entry.reasons[0]) : "");
 
 function deeds(entry) {
   const { item } = entry;

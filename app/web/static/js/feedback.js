@@ -5,16 +5,19 @@ import { announce, toast } from "./dom.js";
 import { inStars } from "./scale.js";
 import { keepLikes, ratingOf, visitor } from "./visitor.js";
 
-export const eventId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((each) => each.toString(16).padStart(2, "0")).join("");
+const eventId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((each) => each.toString(16).padStart(2, "0")).join("");
 
-/** Told after each deed; `detail.settle(summary)` is to be called with what changed in the rows. */
-function tell(text, undo, ...more) {
+/** Told after each deed of a visitor; `detail.settle(summary)` is to be called with what changed in the rows. What the words offer is
+ * for that visitor only, and gone with them. */
+function tell(user, text, undo, ...more) {
+  const offers = [...(undo ? [{ label: "Undo", run: undo, keys: "Control+Z" }] : []), ...more];
   const settle = (change) => {
+    if (visitor.id !== user) return;
     const message = change ? `${text} ${change}` : text;
     announce(undo ? `${message} Control Z takes it back.` : message);
-    toast(message, ...(undo ? [{ label: "Undo", run: undo, keys: "Control+Z" }] : []), ...more);
+    toast(message, ...offers.map((each) => ({ ...each, run: () => visitor.id === user && each.run() })));
   };
-  bus.dispatchEvent(new CustomEvent("feedback", { detail: { settle } }));
+  if (visitor.id === user) bus.dispatchEvent(new CustomEvent("feedback", { detail: { settle } }));
 }
 
 let last = Promise.resolve();
@@ -54,34 +57,34 @@ async function give(entry, value) {
   const before = await ratingOf(id);
   await api.rate(user, id, value);
   ratings.set(id, value);
-  tell(`${inStars(value)} for ${item.title}.`, () => attempt(() => (before === null ? takeBack(entry) : give(entry, before))));
+  tell(user, `${inStars(value)} for ${item.title}.`, () => attempt(() => (before === null ? takeBack(entry) : give(entry, before))));
 }
 
 async function takeBack(entry) {
   const { item_id: id, item } = entry;
-  const { ratings } = visitor;
+  const { id: user, ratings } = visitor;
   const before = ratings.get(id);
-  await api.unrate(visitor.id, id);
+  await api.unrate(user, id);
   ratings.delete(id);
-  tell(`Rating of ${item.title} taken back.`, before === undefined ? null : () => attempt(() => give(entry, before)));
+  tell(user, `Rating of ${item.title} taken back.`, before === undefined ? null : () => attempt(() => give(entry, before)));
 }
 
 export function like(entry) {
   const { item_id: id, item } = entry;
   const asked = visitor.likes.has(id);
   return attempt(async () => {
-    const { likes } = visitor;
+    const { id: user, likes } = visitor;
     const liked = likes.get(id);
     if (Boolean(liked) !== asked) return; // the click before this one has done it
     if (liked) {
       await api.takeBack(liked).catch(unlessGone);
       likes.delete(id);
-      keepLikes();
-      tell(`${item.title} is no longer liked.`, () => like(entry));
+      keepLikes(user, likes);
+      tell(user, `${item.title} is no longer liked.`, () => like(entry));
     } else {
       likes.set(id, await send(entry, "like"));
-      keepLikes();
-      tell(`You like ${item.title}.`, () => like(entry));
+      keepLikes(user, likes);
+      tell(user, `You like ${item.title}.`, () => like(entry));
     }
   });
 }
@@ -95,26 +98,29 @@ export function dismiss(entry) {
   const [category] = entry.item.categories ?? [];
   const more = category && !visitor.hidden.categories.has(category) ? [{ label: `No more ${category}`, run: () => hide("categories", category, category) }] : [];
   return attempt(async () => {
+    const { id: user } = visitor;
     const sent = await send(entry, "dismiss");
-    const undo = () => attempt(async () => (await api.takeBack(sent), tell(`${entry.item.title} may come back.`)));
-    tell(`${entry.item.title} stays away for a while.`, undo, ...more);
+    const undo = () => attempt(async () => (await api.takeBack(sent), tell(user, `${entry.item.title} may come back.`)));
+    tell(user, `${entry.item.title} stays away for a while.`, undo, ...more);
   });
 }
 
 /** Never show an item, or a category (`kind` is "items" or "categories"), without a word about taste. */
 export function hide(kind, id, name) {
   return attempt(async () => {
-    await api.suppress(visitor.id, kind, id);
-    visitor.hidden[kind].set(id, name);
-    tell(kind === "items" ? `${name} is not shown any more.` : `No more ${name}.`, () => unhide(kind, id, name));
+    const { id: user, hidden } = visitor;
+    await api.suppress(user, kind, id);
+    hidden[kind].set(id, name);
+    tell(user, kind === "items" ? `${name} is not shown any more.` : `No more ${name}.`, () => unhide(kind, id, name));
   });
 }
 
 export function unhide(kind, id, name) {
   return attempt(async () => {
-    await api.restore(visitor.id, kind, id);
-    visitor.hidden[kind].delete(id);
-    tell(`${name} may be shown again.`, () => hide(kind, id, name));
+    const { id: user, hidden } = visitor;
+    await api.restore(user, kind, id);
+    hidden[kind].delete(id);
+    tell(user, `${name} may be shown again.`, () => hide(kind, id, name));
   });
 }
 
@@ -132,6 +138,7 @@ export function clicked(entry) {
   if (visitor.id && entry.recommendation_id) send(entry, "click").catch(() => {});
 }
 
+const BATCH = 200; // what a page that is left may still send is bounded by bytes
 const waiting = [];
 const told = new Set();
 let timer = null;
@@ -145,8 +152,15 @@ export function shown(entry) {
   timer ??= setTimeout(flush, 2000);
 }
 
-function flush() {
-  timer = null;
+function flush(options) {
+  clearTimeout(timer);
+  const batch = waiting.splice(0, BATCH);
+  timer = waiting.length ? setTimeout(flush, 2000) : null;
   // Counts for nobody's list: one that is lost is not worth a word.
-  api.events(waiting.splice(0, 500)).catch(() => {});
+  if (batch.length) api.events(batch, options).catch(() => {});
 }
+
+/** What was seen just before the page is left is told too, or what is clicked would seem to be more of it. */
+const leave = () => flush({ keepalive: true });
+addEventListener("pagehide", leave);
+document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && leave());

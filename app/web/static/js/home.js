@@ -6,7 +6,8 @@ import { $, h, icon, plural } from "./dom.js";
 import { unhide } from "./feedback.js";
 import { inWords, showRows } from "./flip.js";
 import { desk, dialQuery, filterQuery, isPlain, mix } from "./mix.js";
-import { phrase, visitor } from "./visitor.js";
+import { knowScale } from "./scale.js";
+import { become, phrase, visitor } from "./visitor.js";
 
 const ROW = 12;
 const PAGE = 18;
@@ -16,12 +17,15 @@ export function homeView() {
   const hero = h("div", { class: "hero" }, h("p", { class: "eyebrow" }, visitor.name), h("h1", { tabindex: -1 }, visitor.taste.length ? `For somebody who likes ${phrase(visitor.taste)}` : "Your list, as of now"), h("p", { class: "hero-note" }, "Rate anything: the rows answer at once."));
   const endless = frozenList();
   const hidden = hiddenBar();
-  let asked = null;
+  let asked = null, before = false;
 
   async function load() {
     asked?.abort();
     const mine = (asked = new AbortController());
     try {
+      if (before) await knowVisitor();
+      before = true;
+      await knowScale();
       const query = { limit: ROW, explain: true, ...filterQuery() };
       const turned = mix.diversity !== 0 || mix.popularity !== 0;
       const [found, dialled] = await Promise.all([
@@ -38,6 +42,12 @@ export function homeView() {
       if (mine.signal.aborted) return null;
       return { problem: error instanceof Problem ? error.message : "The page does not understand the answer." };
     }
+  }
+  /** What could not be read when they came. Rows come without it as well. */
+  async function knowVisitor() {
+    if (visitor.known) return;
+    await become(visitor.id, visitor.name, visitor.taste).catch(() => {});
+    hidden.draw();
   }
   async function start() {
     const loaded = await load();

@@ -5,7 +5,7 @@ import { placeholders, redraw, showCards } from "./cards.js";
 import { coverOf } from "./covers.js";
 import { h, icon, plural, yearOf } from "./dom.js";
 import { dismiss, hide, like, rate, unhide } from "./feedback.js";
-import { outOf, shownValue } from "./scale.js";
+import { knowScale, outOf, shownValue } from "./scale.js";
 import { rater } from "./stars.js";
 import { ratingOf, visitor, withStars } from "./visitor.js";
 import { explained } from "./why.js";
@@ -21,7 +21,7 @@ export function itemView(id) {
 
   async function load() {
     try {
-      item = await api.item(id);
+      [item] = await Promise.all([api.item(id), knowScale()]);
     } catch (error) {
       if (left) return;
       const gone = error.status === 404;

@@ -3,6 +3,9 @@
 import { bus, key, onRefused } from "./api.js";
 import { $, h, openDialog } from "./dom.js";
 
+// Anything else cannot be sent, and would look as if the service were away.
+const PRINTABLE = "\\s*[\\x21-\\x7e]+\\s*";
+
 /** `opens` says what a key has to be good for, `then` is called once one was given after a while without. */
 export function installKeys(opens, then) {
   let asking = null, declined = false;
@@ -37,7 +40,7 @@ function words(problem, sent, opens) {
 
 function ask(text) {
   return new Promise((resolve) => {
-    const input = h("input", { class: "field wide", type: "password", autocomplete: "off", autofocus: true, required: true, "aria-label": "API key", "aria-describedby": "key-words" });
+    const input = h("input", { class: "field wide", type: "password", autocomplete: "off", autofocus: true, required: true, pattern: PRINTABLE, title: "Without blanks, and of letters, digits and signs of ASCII only", "aria-label": "API key", "aria-describedby": "key-words" });
     const form = h("form", { class: "key-form" }, h("p", { id: "key-words" }, text), input, h("button", { class: "button primary", type: "submit" }, "Use this key"));
     const dialog = openDialog("A key, please", form, { name: "key-dialog" });
     let given = false;

@@ -37,7 +37,7 @@ function viewOf(hash) {
   if (name === "item" && id) return itemView(decodeURIComponent(id));
   if (name === "search") return searchView(new URLSearchParams(query));
   if (name === "start") return startView();
-  if ((name === "who" && !key.subject()) || !visitor.id) return whoView();
+  if ((name === "who" && !key.subject()) || !visitor.id) return whoView(() => go("#/"));
   return homeView();
 }
 
@@ -51,13 +51,22 @@ function show({ focus = true } = {}) {
   if (focus) $("#main").focus({ preventScroll: true });
 }
 
+/** Show what is at an address, also where the page is there already. */
+function go(hash) {
+  if (location.hash === hash) show();
+  else location.hash = hash;
+}
+
 function drawVisitor() {
   const button = $("#visitor-button");
   button.setAttribute("aria-label", visitor.id ? `${visitor.name}: change visitor` : "Choose a visitor");
   button.replaceChildren(h("span", { class: "avatar" }, drawing(visitor.id ?? "nobody", visitor.taste.slice(0, 1), "30 30 140 140").picture), h("span", { class: "visitor-name" }, visitor.id ? visitor.name : "Choose"));
 }
 
-bus.addEventListener("visitor", drawVisitor);
+bus.addEventListener("visitor", () => {
+  drawVisitor();
+  $("#toasts").replaceChildren(); // what they say was said to somebody else
+});
 bus.addEventListener("feedback", async ({ detail }) => detail.settle(await view.refresh().catch(() => "")));
 addEventListener("hashchange", ({ oldURL }) => {
   scrolled.set(new URL(oldURL).hash, scrollY);
@@ -68,7 +77,9 @@ addEventListener("hashchange", ({ oldURL }) => {
 /** With a user token one can only be the user whom it is for. */
 async function becomeSubject() {
   const subject = key.subject();
-  if (subject && subject !== visitor.id) await become(subject, "You").then(() => (location.hash = "#/"), () => {});
+  if (!subject || subject === visitor.id) return;
+  await become(subject, "You").catch(() => {}); // the rows say what is wrong
+  go("#/");
 }
 bus.addEventListener("key", becomeSubject);
 
@@ -88,7 +99,7 @@ async function begin() {
   addEventListener("keydown", undoByKey);
   installDrawer($("#calls-button"), $("#calls"));
   installSearch($("#find"));
-  $("#visitor-button").addEventListener("click", () => (location.hash === "#/who" ? show() : (location.hash = "#/who")));
+  $("#visitor-button").addEventListener("click", () => go("#/who"));
   const last = remembered();
   if (last) await become(last.id, last.name, last.taste).catch(() => {});
   await becomeSubject();

@@ -9,8 +9,17 @@ const MOST_STEPS = 7; // more stars than that are too small to hit
 const scale = { minimum: 1, maximum: 5 };
 let asked = null;
 
-/** Ask for the scale, once; until it is known there are five stars. */
-export const knowScale = () => (asked ??= api.scale().then((found) => void Object.assign(scale, found), () => (asked = null)));
+/** Ask for the scale, until it is known; before that no stars are to be shown, or the fifth of them might mean the middle. */
+export const knowScale = () => (asked ??= ask());
+
+async function ask() {
+  try {
+    Object.assign(scale, await api.scale());
+  } catch (error) {
+    asked = null;
+    throw error;
+  }
+}
 
 /** The values of the stars, lowest first. A scale of a few whole steps has a star for each; of any other there are five of the same
  * width, from nothing or else from its lower end. */

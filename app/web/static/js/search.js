@@ -1,7 +1,7 @@
 // Search as you type: a combobox with its own list, and a page of what was found.
 
 import { api } from "./api.js";
-import { placeholders, showCards } from "./cards.js";
+import { placeholders, redraw, showCards } from "./cards.js";
 import { coverOf } from "./covers.js";
 import { announce, h, icon, later, plural, yearOf } from "./dom.js";
 import { clearFilters, filterQuery, filtersInWords } from "./mix.js";
@@ -87,31 +87,48 @@ export function searchView(query) {
   const q = query.get("q") ?? "";
   const grid = h("ul", { class: "grid" }, placeholders(6));
   const note = h("p", { class: "hero-note" }, "\u00a0");
+  const trouble = h("div", { class: "grid-end", role: "alert" });
   const title = h("h1", { tabindex: -1 }, `“${q}”`);
   const filtered = h("p", { class: "search-filters", hidden: !filtersInWords() }, `Filtered as your rows are: ${filtersInWords()}. `, h("button", { class: "button small", type: "button", onclick: searchAll }, "Search everything"));
-  const element = h("div", { class: "search-page" }, h("div", { class: "hero small" }, h("p", { class: "eyebrow" }, "Search"), title, note, filtered), grid);
+  const element = h("div", { class: "search-page" }, h("div", { class: "hero small" }, h("p", { class: "eyebrow" }, "Search"), title, note, filtered), grid, trouble);
   function searchAll() {
     clearFilters();
     filtered.hidden = true;
     title.focus({ preventScroll: true });
-    load();
+    start();
   }
   let asked = 0;
+  /** Show what is found now; resolves to why that cannot be. */
   async function load() {
     const mine = ++asked;
     try {
       const found = await api.search({ q, limit: 48, ...asVisitor(), ...filterQuery() });
-      if (mine !== asked) return;
+      if (mine !== asked) return "";
       note.textContent = found.items.length ? `${plural(found.items.length, "title")}${visitor.id ? ", those you would like first among what fits as well. Ask any of them why it is in your list, or why not." : ""}` : "Nothing like it. Try fewer letters.";
       const told = found.items.map((entry) => ({ ...entry, recommendation_id: found.recommendation_id, reasons: [{ text: withPerson(entry) }] }));
       const entries = await withStars(told);
-      if (mine === asked) showCards(grid, entries);
+      if (mine !== asked) return "";
+      showCards(grid, entries);
+      trouble.replaceChildren();
+      return "";
     } catch (error) {
-      if (mine !== asked) return;
-      note.textContent = error.message;
-      grid.replaceChildren();
+      return mine === asked ? error.message : "";
     }
   }
-  load();
-  return { element, title: `${q} · Medley`, refresh: async () => (await load(), ""), leave() {} };
+  async function start() {
+    const problem = await load();
+    if (!problem) return;
+    note.textContent = "\u00a0";
+    grid.replaceChildren();
+    trouble.replaceChildren(h("p", {}, problem), h("button", { class: "button small", type: "button", onclick: start }, "Try again"));
+  }
+  async function refresh() {
+    const problem = await load();
+    if (!problem) return "";
+    // What is there stays there: the deed is done, and the next one asks again.
+    redraw(grid);
+    return `The titles are those from before: ${problem}`;
+  }
+  start();
+  return { element, title: `${q} · Medley`, refresh, leave() {} };
 }

@@ -1,6 +1,6 @@
 // A new visitor: some genres, a handful of stars, and a first list of their own.
 
-import { api } from "./api.js";
+import { api, key } from "./api.js";
 import { placeholders } from "./cards.js";
 import { coverOf, drawing } from "./covers.js";
 import { announce, h, toast, yearOf } from "./dom.js";
@@ -15,6 +15,7 @@ const TITLES = 24;
 export function startView() {
   const genres = new Set();
   const given = new Map();
+  let user = null; // made once: who tries again goes on with the same one
   const element = h("div", { class: "start" });
 
   async function chooseGenres() {
@@ -38,7 +39,8 @@ export function startView() {
     };
     show("2 of 2", "Know any of these?", "Give stars to what you know. Leave out the rest.", grid, h("div", { class: "start-foot" }, count, done));
     tell();
-    const [found] = await Promise.all([api.popular({ category: [...genres], limit: TITLES, diversity: 0.35 }).catch((error) => ({ items: [], problem: error.message })), knowScale()]);
+    const asked = Promise.all([api.popular({ category: [...genres], limit: TITLES, diversity: 0.35 }), knowScale()]);
+    const [found] = await asked.catch((error) => [{ items: [], problem: error.message }]);
     const again = h("button", { class: "button small", type: "button", onclick: rateTitles }, "Try again");
     if (!found.items.length) grid.replaceChildren(h("li", { class: "soft" }, found.problem ? [`${found.problem} `, again] : "Nothing here yet."));
     else grid.replaceChildren(...found.items.map((entry) => title(entry, given, tell)));
@@ -46,7 +48,7 @@ export function startView() {
 
   async function finish(event) {
     event.target.disabled = true;
-    const id = newVisitor();
+    const id = (user = key.subject() ?? user ?? newVisitor());
     try {
       if (genres.size) await api.prefer(id, { liked: { categories: [...genres] } });
       if (given.size) await rateAll(id);
@@ -54,6 +56,7 @@ export function startView() {
       location.hash = "#/";
     } catch (error) {
       toast(error.message);
+      announce(error.message);
       event.target.disabled = false;
     }
   }

@@ -11,6 +11,7 @@ const LIKES_KEPT = 500;
 export const visitor = {
   id: null,
   name: "",
+  known: false, // whether the rest has been read
   taste: [], // categories that stand out
   ratings: new Map(), // item id -> stars, of what they rated last
   older: true, // whether they may have rated more than that
@@ -33,18 +34,19 @@ export function remembered() {
 /** Become somebody: what they have said is read, and every view is told. Who is chosen meanwhile is the one. */
 export async function become(id, name, taste = []) {
   const ratings = new Map();
-  Object.assign(visitor, { id, name, taste, ratings, older: true, likes: likesOf(id), hidden: nothingHidden() });
+  Object.assign(visitor, { id, name, taste, known: false, ratings, older: true, likes: likesOf(id), hidden: nothingHidden() });
   localStorage.setItem(REMEMBERED, JSON.stringify({ id, name, taste }));
   const [page, { suppressions }] = await Promise.all([api.ratings(id, { limit: PAGE }), api.suppressions(id), knowScale()]);
   if (visitor.ratings !== ratings) return;
   for (const { item_id, value } of page.ratings) ratings.set(item_id, value);
   visitor.older = page.next_cursor !== null;
   for (const { kind, id: subject } of suppressions) kind === "item" ? visitor.hidden.items.set(subject, null) : visitor.hidden.categories.set(subject, subject);
+  visitor.known = true;
   bus.dispatchEvent(new Event("visitor"));
 }
 
 /** What the visitor has given these items, however long ago, is in `visitor.ratings` afterwards; of up to a hundred items. */
-export async function knowRatings(items) {
+async function knowRatings(items) {
   const { id, ratings, older } = visitor;
   const unknown = older ? items.filter((item) => !ratings.has(item)) : [];
   if (!unknown.length) return;
@@ -68,8 +70,7 @@ function likesOf(id) {
   }
 }
 
-export function keepLikes() {
-  const { id, likes } = visitor;
+export function keepLikes(id, likes) {
   if (likes.size) localStorage.setItem(LIKES + id, JSON.stringify([...likes].slice(-LIKES_KEPT)));
   else localStorage.removeItem(LIKES + id);
 }
@@ -78,7 +79,7 @@ export function keepLikes() {
 export async function withStars(entries) {
   if (!visitor.id || !entries.length) return entries;
   const items = entries.map((entry) => entry.item_id);
-  const [found] = await Promise.all([api.predictions(visitor.id, items).catch(() => null), knowRatings(items).catch(() => null)]);
+  const [found] = await Promise.all([api.predictions(visitor.id, items).catch(() => null), knowRatings(items).catch(() => null), knowScale()]);
   const expected = new Map(found?.predictions.map((each) => [each.item_id, each.predicted_rating]));
   return entries.map((entry) => ({ ...entry, predicted_rating: expected.get(entry.item_id) }));
 }

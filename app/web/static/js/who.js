@@ -5,7 +5,8 @@ import { drawing } from "./covers.js";
 import { h, icon, plural, toast } from "./dom.js";
 import { become, nameOf, phrase, visitor } from "./visitor.js";
 
-export function whoView() {
+/** `then` is called once somebody was chosen. */
+export function whoView(then) {
   const people = h("ul", { class: "people" }, Array.from({ length: 5 }, () => h("li", { class: "person person-empty", "aria-hidden": "true" })));
   const element = h("div", { class: "who" },
     h("div", { class: "hero" }, h("p", { class: "eyebrow" }, "A recommendation service, live"), h("h1", { tabindex: -1 }, "Rate something. ", h("br"), "Watch your list change."), h("p", { class: "hero-note" }, "Step into somebody’s shoes, or start with a blank page. Every rating counts in the very next answer, and every title can say why it is there.")),
@@ -13,13 +14,13 @@ export function whoView() {
     people,
   );
   api.visitors().then(
-    ({ users }) => people.replaceChildren(newcomer(), ...users.map(person)),
+    ({ users }) => people.replaceChildren(newcomer(), ...users.map((user) => person(user, then))),
     (error) => people.replaceChildren(newcomer(), h("li", { class: "person-problem soft" }, error.message)),
   );
   return { element, title: "Medley", refresh: async () => "", leave() {} };
 }
 
-function person({ user_id: id, ratings, categories, favourites }) {
+function person({ user_id: id, ratings, categories, favourites }, then) {
   const names = categories.map((each) => each.category);
   const enter = async () => {
     try {
@@ -27,7 +28,7 @@ function person({ user_id: id, ratings, categories, favourites }) {
     } catch (error) {
       return void toast(error.message);
     }
-    if (visitor.id === id) location.hash = "#/"; // unless somebody else was chosen meanwhile
+    if (visitor.id === id) then(); // unless somebody else was chosen meanwhile
   };
   return h("li", { class: "person" },
     h("button", { class: "person-button", type: "button", onclick: enter },

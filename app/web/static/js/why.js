@@ -36,7 +36,7 @@ function verdict({ obstacles, rank, list_rank: listed, out_of: all }) {
   return h("div", { class: "verdict" }, h("p", { class: "verdict-rank display" }, `No. ${place?.toLocaleString("en") ?? "–"}`), h("p", {}, all ? `of ${all.toLocaleString("en")} in your list right now` : "in your list right now"));
 }
 
-export function contributionBar(contributions, score) {
+function contributionBar(contributions, score) {
   const parts = Object.keys(SIGNALS).filter((name) => contributions[name] !== undefined).map((name) => ({ name, value: contributions[name] }));
   const whole = parts.reduce((sum, { value }) => sum + Math.abs(value), 0);
   if (!whole) return h("p", { class: "soft" }, "No signal speaks for it.");
