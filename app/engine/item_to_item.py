@@ -54,15 +54,14 @@ class ItemToItem:
         oldest = FORGOTTEN * max(scales) if all(scales) else np.inf
         known = known_rows(history, self._extension, self._table.n_rows, oldest)
         below = self._reading.dislike_below
-        against = disliked(history, below)[known.entries]
         if nothing_liked(history, below):
             strength = (
                 known.shares if history.choices is None else known.shares * np.abs(history.choices[known.entries])
             )
-            strength = np.where(against, -strength, strength)
+            strength = np.where(disliked(history, below)[known.entries], -strength, strength)
         else:
             strength = chosen(history, known)
-            strength[against] *= np.float32(self._reading.dislike_weight)
+            strength[history.preferences[known.entries] < below] *= np.float32(self._reading.dislike_weight)
         known, strength = telling(known, strength)
         weights = decayed(strength, known.ages, scales)
         lookups = [Lookup(self._table, known.rows, known.entries, weights)]
@@ -85,9 +84,9 @@ def disliked(history: History, dislike_below: float) -> BoolArray:
 
 def nothing_liked(history: History, dislike_below: float) -> bool:
     """Whether something was disliked and nothing liked; events of less than :data:`WEAK_EVENT` are neither."""
-    against = disliked(history, dislike_below)
     if history.choices is None:
-        return len(history) > 0 and bool(against.all())
+        return len(history) > 0 and float(history.preferences.max()) < dislike_below
+    against = disliked(history, dislike_below)
     return bool(against.any() and (against | (history.choices < WEAK_EVENT)).all())
 
 
