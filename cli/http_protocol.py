@@ -9,14 +9,14 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 64 * 1024
-"""Of a head that does not come in one piece, beside the first piece."""
+"""Of a head, or of what stands behind the parts of a body, that does not come in one piece, beside the first piece."""
 PERIOD_SECONDS = 30.0
 """How long a head may take, and how often it is looked whether a body still comes."""
 LEAST_BYTES = 30 * 1024
 """Of a body in each period: a kilobyte a second."""
 _DETAILS = {
     HTTPStatus.REQUEST_TIMEOUT: "The request came too slowly.",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The head of the request is too long.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The head of the request, or what stands behind its body, is too long.",
 }
 
 
@@ -27,6 +27,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _arriving = True
     _in_head = True
     _begun = False
+    _came_on = False
     _head_bytes = 0
     _period_bytes = 0
 
@@ -43,36 +44,53 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came; what is not whole after it is watched."""
-        was_in_head = self._begun and self._in_head
+        self._came_on = False
         super().data_received(data)
         if not self._arriving:
             if self._timer is not None:
                 self._stop_watching()
+            if not self._is_answering():
+                self._expect_another()
             return
         self._period_bytes += len(data)
-        if was_in_head and self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES:
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-                return
-        if self._timer is None and not self.transport.is_closing():
+        self._head_bytes = 0 if self._came_on else self._head_bytes + len(data)
+        if self._head_bytes > HEAD_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._timer is None and not self.transport.is_closing():
             self._watch()
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._arriving = self._in_head = self._begun = True
-        self._head_bytes = 0
+        self._arriving = self._in_head = self._begun = self._came_on = True
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header. What comes behind a body is dropped: nobody reads it, and it must not pass for a header."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Its head is whole."""
         self._in_head = False
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Part of its body came."""
+        self._came_on = True
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """It is whole."""
         self._arriving = False
         super().on_message_complete()
+
+    def _expect_another(self) -> None:
+        """Wait for the next request, and not for good: something came that is none, an empty line or what is left of a
+        request that was answered before, and with it uvicorn has stopped to wait."""
+        if not self.transport.is_closing():
+            self._arriving = self._in_head = True
+            self._begun = False
+            self._watch()
 
     def _watch(self) -> None:
         self._period_bytes = 0

@@ -47,6 +47,8 @@ async def never_ready() -> bool:
 class Services:
     """What a running process holds, put together by ``create_app`` and the same for every request.
 
+    ``after_commit`` is there where the request's transaction was begun for it: what is written through ``database`` is not yet
+    committed when the route returns.
     ``on_items_written`` hears of the items that a committed request changed, before the answer is sent.
     ``has_ranking`` says whether an engine or a popularity list is there, which makes a process ready.
     """
@@ -62,6 +64,7 @@ class Services:
     signer: Signer
     conversions: Conversions
     now: Callable[[], datetime] = utc_now
+    after_commit: "AfterCommit | None" = None
     on_items_written: ItemsListener = ignore_items
     has_ranking: Callable[[], Awaitable[bool]] = never_ready
 
@@ -107,7 +110,7 @@ async def get_now(request: Request) -> datetime:
 
 async def get_after_commit(request: Request) -> AfterCommit:
     """The request's list of work to do after the commit."""
-    return request.scope["state"].get("after_commit") or AfterCommit()
+    return (await get_services(request)).after_commit or AfterCommit()
 
 
 async def get_session(
@@ -129,9 +132,8 @@ async def share_session(scope: Scope, services: Services, session: AsyncSession,
     """Have a request do all that it does in this session, and leave the commit and what comes after it to the caller."""
     writes = OneConnection(await driver_connection(session))
     scope["state"] |= {
-        "services": replace(services, database=replace(services.database, writes=writes)),
+        "services": replace(services, database=replace(services.database, writes=writes), after_commit=after_commit),
         "session": session,
-        "after_commit": after_commit,
     }
 
 

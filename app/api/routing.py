@@ -7,6 +7,7 @@ form, so that a slash inside an id is not a separator and a literal that a clien
 
 import re
 from collections.abc import Callable, Coroutine
+from math import inf
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
@@ -25,7 +26,7 @@ from app.api.errors import MalformedRequest, problem_of
 from app.api.idempotency import answer_once, has_key, key_of, takes_key
 from app.api.query_memory import QueryRefused, remembering
 from app.api.quick_route import QuickRoute
-from app.api.strict_json import StrictRequest
+from app.api.strict_json import MAX_FIELDS, StrictRequest
 from app.errors import FieldError, InvalidInput
 
 # What RFC 3986 lets stand in a path segment besides letters, digits and "-._~", which are never quoted.
@@ -90,6 +91,7 @@ class StrictRoute(APIRoute):
         access = self.access
         etag = etag_of(self.endpoint)
         once_only = self.once_only = takes_key(access, self.methods)
+        most_fields = inf if self.path.endswith(":batch") else MAX_FIELDS
 
         async def handle_strictly(request: Request) -> Response:
             scope = request.scope
@@ -100,6 +102,7 @@ class StrictRoute(APIRoute):
             body = None
             if reads_json:
                 request = StrictRequest(scope, request.receive)
+                request.most_fields = most_fields
                 if needs_json or await request.body():
                     body = await request.json()
                     check_body(caller, access, body)

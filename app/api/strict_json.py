@@ -19,6 +19,8 @@ MAX_DEPTH = 64
 MAX_INTEGER = 2**63 - 1
 MAX_KEYS = 10_000
 """Of one object. No free JSON has room for so many; to say of each that it is not known would take seconds."""
+MAX_FIELDS = 20_000
+"""Of all objects of a body that is no batch: what is told of a batch's rows is bounded where they are read."""
 
 # UTF-8 cannot hold a surrogate and JSON no bare NUL, so both can only come in as escapes.
 _SUSPICIOUS_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -40,10 +42,11 @@ class _BadNumber(float):
 
 
 class _Reader:
-    """One parse; remembers whether a hook met something that has to be looked for."""
+    """One parse; remembers whether a hook met something that has to be looked for, and how many more fields there may be."""
 
-    def __init__(self) -> None:
+    def __init__(self, fields_left: float) -> None:
         self.suspicious = False
+        self._fields_left = fields_left
 
     def read(self, text: str) -> Any:
         decoder = json.JSONDecoder(
@@ -55,6 +58,9 @@ class _Reader:
         if len(pairs) > MAX_KEYS:
             detail = f"An object of the body has more than {MAX_KEYS} fields."
             raise InvalidInput(detail, code="too_many_fields")
+        self._fields_left -= len(pairs)
+        if self._fields_left < 0:
+            raise InvalidInput("The objects of the body have too many fields together.", code="too_many_fields")
         value = dict(pairs)
         if len(value) == len(pairs):
             return value
@@ -83,8 +89,9 @@ class _Reader:
         return _BadNumber("inf")
 
 
-def parse_json(body: bytes) -> Any:
-    """The value that ``body`` holds; MalformedRequest where it is no JSON, InvalidInput with pointers otherwise."""
+def parse_json(body: bytes, most_fields: float = MAX_FIELDS) -> Any:
+    """The value that ``body`` holds; MalformedRequest where it is no JSON, InvalidInput with pointers otherwise, and without
+    where there are more than ``most_fields`` fields in all."""
     if not body:
         raise MalformedRequest("The body is empty.", code="empty_body")
     if body.startswith(b"\xef\xbb\xbf"):
@@ -93,7 +100,7 @@ def parse_json(body: bytes) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedRequest(f"The body is not UTF-8 at byte {error.start}.", code="invalid_utf8") from None
-    reader = _Reader()
+    reader = _Reader(most_fields)
     try:
         value = reader.read(text)
     except RecursionError:
@@ -168,11 +175,13 @@ def _printable(key: str) -> str:
 class StrictRequest(Request):
     """A request whose JSON is read by ``parse_json``, once, and only when it says that it is JSON."""
 
+    most_fields: float = MAX_FIELDS
+
     async def json(self) -> Any:
         """The body's value; an absent body is told apart by its length, not by a null."""
         if not hasattr(self, "_json"):
             self._check_headers()
-            self._json = parse_json(await self.body())
+            self._json = parse_json(await self.body(), self.most_fields)
         return self._json
 
     def _check_headers(self) -> None:

@@ -1,7 +1,8 @@
 """Events: what users and visitors did. Each is stored once, by its ``event_id``; what the kinds mean is a setting.
 
 The same ``event_id`` again is harmless where it says the same, so that a retry may be sent as often as it takes; where it
-says something else it is refused, for one of the two would be lost. A deleted event leaves nothing behind.
+says something else it is refused, for one of the two would be lost. A deleted event leaves nothing
+behind, but for the answer to who sent it with an ``Idempotency-Key``, which is kept for a day (``app.services.stored_answers``).
 """
 
 import secrets

@@ -15,7 +15,7 @@ from app.services.catalogue import Catalogue
 from app.services.history import KnownUser
 from app.services.live_engine import Serving
 from app.services.obstacles import Obstacle, obstacles_for
-from app.services.personal import Fallback, allowed_rows, score_for
+from app.services.personal import Fallback, allowed_rows, named_entries, score_for
 from app.services.predictions import PredictedRating, predict_ratings
 from app.services.reasons import Reason, reasons_of
 from app.services.recommendations import ListRequest, rank_allowed
@@ -126,11 +126,11 @@ def _outranked(total: FloatArray, allowed: BoolArray, row: int, ranked: list[int
 
 
 def _evidence(ranking: Ranking, user: KnownUser, catalogue: Catalogue) -> list[Evidence]:
-    """The entries of the history that say most for the item or against it."""
+    """The entries of the history that say most for the item or against it, of those that may be named."""
     parts = {name: part[:, 0] for name, part in ranking.evidence.items() if part.any()}
     if not parts:
         return []
-    total = np.sum(list(parts.values()), axis=0)
+    total = np.where(named_entries(catalogue, user), np.sum(list(parts.values()), axis=0), 0.0)
     strongest: list[int] = np.argsort(-np.abs(total), kind="stable")[:MOST_EVIDENCE].tolist()
     return [
         _entry(user, place, catalogue, float(total[place]), {name: float(part[place]) for name, part in parts.items()})

@@ -159,7 +159,8 @@ def _likes(user: KnownUser) -> Iterator[tuple[int, float]]:
 
 def _categories(catalogue: Catalogue, user: KnownUser, filters: Filters, now: datetime) -> list[str]:
     """The category that a user likes most, of one without likes the two largest; none where categories are asked for. What they
-    have stated to like counts the less the longer their history is, and what they do not want to see is passed over."""
+    have stated to like counts the less the longer their history is, in the end nothing; what they do not want to see is passed
+    over, and so is what holds most of the catalogue, or nothing of it."""
     if filters.categories:
         return []
     stated = user.stated.preferences
@@ -172,6 +173,8 @@ def _categories(catalogue: Catalogue, user: KnownUser, filters: Filters, now: da
             liked[category] = liked.get(category, 0.0) + preference
     for category in stated.liked.categories:
         liked[category] = liked.get(category, 0.0) + STATED_LIKE * fading(user.history_size)
-    weights = liked or counts
-    fitting = [category for category in weights if 0 < counts.get(category, 0) <= narrow and category not in barred]
-    return sorted(fitting, key=lambda category: (-weights[category], category))[: 1 if liked else 2]
+    fitting = {name: count for name, count in counts.items() if 0 < count <= narrow and name not in barred}
+    weights = {name: weight for name, weight in liked.items() if weight > 0 and name in fitting}
+    most = 1 if weights else 2
+    weights = weights or fitting
+    return sorted(weights, key=lambda name: (-weights[name], name))[:most]

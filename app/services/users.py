@@ -102,12 +102,14 @@ async def erase_user(session: AsyncSession, user_id: str) -> None:
     """Delete a user with all that is held on them: ratings, events, preferences, suppressions, attributes, and what was answered
     to requests that named them. Nothing happens for an unknown user; Conflict for a former id, which stands for somebody who was
     not named. What a release has learned from them goes with the next training."""
-    own = select(User.key).where(User.id == user_id).scalar_subquery()
-    former = (await session.scalars(select(UserAlias.id).where(UserAlias.user_key == own))).all()
-    erasure = delete(User).where(User.id == user_id).returning(User.key)
-    erased = (await session.execute(erasure.execution_options(synchronize_session=False))).first()
-    if erased is None and (await session.execute(select(user_key_of(user_id)))).scalar_one() is not None:
+    # Held before their former ids are read: a merge that is under way adds one.
+    held = select(User.key).where(User.id == user_id).with_for_update()
+    user_key = (await session.scalars(held)).one_or_none()
+    if user_key is None and (await session.execute(select(user_key_of(user_id)))).scalar_one() is not None:
         raise Conflict("This id stands for a user it was merged into; erase that user.", code="merged_user")
+    former = (await session.scalars(select(UserAlias.id).where(UserAlias.user_key == user_key))).all()
+    erasure = delete(User).where(User.key == user_key)
+    await session.execute(erasure.execution_options(synchronize_session=False))
     # After the user, whom whoever writes about them holds: what is being answered now is seen.
     await forget_answers(session, [user_id, *former])
 

@@ -43,17 +43,17 @@ async def test_of_rows_with_very_many_faults_few_are_told(reading_service: Servi
     path, row = BATCHES[name]
     made_up = {f"no_such_{number}": number for number in range(60)}
     some = {f"no_such_{number}": number for number in range(12)}
-    rows = [row | made_up] * 300 + [row, row | some] + [{name[:-1]: 1}]
+    rows = [row | made_up] * 340 + [row, row | some] + [{name[:-1]: 1}]  # more fields than another body may have
     answer = await reading_service.client.post(path, json={name: rows})
     assert answer.status_code == 200, answer.text
     outcomes = answer.json()["outcomes"]
     for position in (0, 249):
         assert [each["code"] for each in outcomes[position]["errors"]] == ["too_many_errors"]
         assert outcomes[position]["errors"][0]["pointer"] == f"/{name}/{position}"
-    assert outcomes[300]["outcome"] != "rejected"
-    assert {each["code"] for each in outcomes[301]["errors"]} == {"unknown_field"}
+    assert outcomes[340]["outcome"] != "rejected"
+    assert {each["code"] for each in outcomes[341]["errors"]} == {"unknown_field"}
     assert max(len(each["errors"]) for each in outcomes) == 8
-    assert outcomes[302]["errors"][-1]["pointer"] == f"/{name}/302/{name[:-1]}"
+    assert outcomes[342]["errors"][-1]["pointer"] == f"/{name}/342/{name[:-1]}"
 
 
 async def test_a_refusal_does_not_repeat_what_is_long(reading_service: Service) -> None:
@@ -62,6 +62,11 @@ async def test_a_refusal_does_not_repeat_what_is_long(reading_service: Service) 
     many = RATING | {f"k{number}": 1 for number in range(10_001)}
     answer = await reading_service.client.post("/v1/ratings", json=many)
     assert (answer.status_code, answer.json()["code"]) == (422, "too_many_fields")
+    history = [{f"k{number}": 1 for number in range(7_000)}] * 3
+    answer = await reading_service.client.post("/v1/recommendations", json={"history": history})
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_many_fields")
+    answer = await reading_service.client.post("/v1/recommendations", json={"history": history[:2]})
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 100)
 
 
 async def test_a_body_of_100_mb_is_refused_while_it_comes(reading_service: Service) -> None:

@@ -95,6 +95,21 @@ async def test_the_evidence_is_the_history(service: Service) -> None:
     assert parts == sorted(parts, reverse=True)
 
 
+async def test_the_evidence_names_nothing_that_must_not_be_seen(service: Service) -> None:
+    liked = await service.like("fan", "Horror", range(4))
+    await service.like("fan", "Western", range(2))
+
+    async def named() -> set[str]:
+        return {entry["item_id"] for entry in (await explain(service, "fan", item_id("Horror", 9)))["evidence"]}
+
+    assert await named() >= set(liked)
+    await state(service, "fan", "suppressions", "items", liked[0])
+    await service.put_item(liked[1], title="Veiled", categories=["Horror"], hidden=True)
+    assert await named() & set(liked) == set(liked[2:])
+    await state(service, "fan", "preferences", limits={"exclude_categories": ["Horror"]})
+    assert not await named() & set(liked)
+
+
 async def test_what_keeps_an_item_out_is_told_by_its_code(service: Service) -> None:
     comedy, horror = item_id("Comedy", 0), item_id("Horror", 0)
     await service.rate("ann", comedy)

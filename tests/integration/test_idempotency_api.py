@@ -10,9 +10,11 @@ import pytest
 from anyio import to_thread
 from guarded import Guarded, bearer, mint
 from trained import Service, address, item_id, problem
+from workers import wait_until
 
 from app.db import open_sync_engine
 from app.services import stored_answers
+from app.services.conversions import Conversions
 from training.retention import delete_old_answers
 
 pytestmark = pytest.mark.anyio
@@ -158,6 +160,42 @@ async def test_what_was_answered_about_a_user_is_erased_with_them(service: Servi
     assert answers(service) == 0
     again = await post(service, "/v1/ratings", "r", {"user_id": "ada", "item_id": item_id("Comedy", 1), "value": 4})
     assert again.json()["outcome"] == "created"
+
+
+async def test_a_merge_under_way_is_waited_for_before_a_user_is_erased(service: Service) -> None:
+    await service.rate("ada", item_id("Comedy", 1))
+    await post(service, "/v1/events", "e", play("visitor"))
+    blocked = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+    )
+    with psycopg.connect(service.database_url) as merging:
+        merging.execute("SELECT FROM users WHERE id = 'ada' FOR NO KEY UPDATE")
+        erasing = asyncio.create_task(service.client.delete("/v1/users/ada"))
+        await to_thread.run_sync(
+            wait_until, lambda: count(service, blocked) > 0 or erasing.done(), lambda: "nobody waits"
+        )
+        merging.execute("DELETE FROM users WHERE id = 'visitor'")
+        merging.execute(
+            "INSERT INTO user_aliases SELECT 'visitor', key, now() + interval '1 day' FROM users WHERE id = 'ada'"
+        )
+    assert (await asyncio.wait_for(erasing, 120)).status_code == 204
+    assert answers(service) == 0
+
+
+async def test_a_rating_that_was_not_kept_is_no_conversion(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[str] = []
+    monkeypatch.setattr(Conversions, "note", lambda _, *noting: noted.append(noting[0]))
+    body = {"user_id": "ada", "item_id": item_id("Comedy", 1), "value": 5}
+    with monkeypatch.context() as shorter:
+        shorter.setattr(stored_answers, "MOST_BYTES", 10)
+        assert problem(await post(service, "/v1/ratings", "k", body))[0][1] == "answer_too_long"
+    assert noted == []
+    assert (await post(service, "/v1/ratings", "k", body)).status_code == 201
+    assert noted == ["ada"]
+    await post(service, "/v1/ratings", "k", body)
+    assert (await service.client.post("/v1/ratings", json={**body, "value": 4.5})).status_code == 200
+    assert noted == ["ada"] * 2
 
 
 async def test_an_answer_that_is_too_long_to_be_kept_stores_nothing(

@@ -191,6 +191,7 @@ async def test_a_home_page_has_a_row_of_a_category_that_is_stated_to_be_liked(se
 
     assert await categories() == ["Comedy", "Horror"]
     assert await categories(liked={"categories": ["Western"]}) == ["Western"]
+    assert await categories(liked={"categories": ["No such category"]}) == ["Comedy", "Horror"]
     assert "Horror" not in await categories(disliked={"categories": ["Horror"]})
     await service.like("host", "Comedy")
     assert await categories(liked={"categories": ["Western"]}) == ["Western"]

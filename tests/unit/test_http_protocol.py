@@ -131,3 +131,53 @@ async def test_a_head_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch)
             assert line.watched
         await line.send(b"x")
         assert (await line.rest()).startswith(b"HTTP/1.1 431 ")
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: medley\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+
+
+async def test_what_stands_behind_a_body_is_no_header() -> None:
+    async with connected() as line:
+        await line.send(CHUNKED)
+        headers = line.protocol.headers
+        await line.send(b"0\r\nAuthorization: Bearer x\r\nX-More: y\r\n")
+        await line.send(b"\r\n")
+        assert (await asyncio.wait_for(line.reader.readuntil(b"abc"), HANG)).startswith(b"HTTP/1.1 200")
+        assert [name for name, _ in headers] == [b"host", b"transfer-encoding"]
+
+
+@pytest.mark.parametrize("part", [b"X: y\r\n", b"x"])
+async def test_what_stands_behind_a_body_is_bounded(monkeypatch: pytest.MonkeyPatch, part: bytes) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_BYTES", 10)
+    async with connected() as line:
+        await line.send(CHUNKED + b"0\r\nX-Endless: y\r\n")
+        await line.send(part * (10 // len(part)))
+        assert line.watched
+        await line.send(part * (10 // len(part)))
+        assert (await line.rest()).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_long_body_in_parts_is_no_long_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_BYTES", 10)
+    async with connected() as line:
+        await line.send(CHUNKED)
+        for _ in range(8):
+            await line.send(b"3\r\nabc\r\n")
+        await line.send(b"0\r\n\r\n")
+        assert (await asyncio.wait_for(line.reader.readuntil(b"abc" * 9), HANG)).startswith(b"HTTP/1.1 200")
+
+
+async def test_an_empty_line_after_an_answer_does_not_keep_the_connection() -> None:
+    async with connected() as line:
+        await line.send(HEAD + b"x" * 20)
+        await asyncio.wait_for(line.reader.readuntil(b"x" * 20), HANG)
+        await line.send(b"\r\n")
+        assert line.watched
+        # The next request is answered as ever, and whoever sends none is hung up on.
+        await line.send(HEAD + b"x" * 20)
+        assert not line.watched
+        await asyncio.wait_for(line.reader.readuntil(b"x" * 20), HANG)
+        for _ in range(2):
+            await line.send(b"\r\n")
+        line.end_period()
+        assert await line.rest() == b""

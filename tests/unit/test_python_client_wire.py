@@ -124,6 +124,19 @@ def test_what_is_posted_is_done_once_however_often_it_is_sent(waits: list[float]
         medley.merge_users("u", "visitor")
 
 
+def test_what_is_still_carried_out_is_waited_for(waits: list[float]) -> None:
+    at_work = httpx.Response(409, json={"code": "idempotency_key_in_use"})
+    script = Script(httpx.ReadTimeout("slow"), *[at_work] * 8, problem(503), ok(counts={}, outcomes=[]))
+    with client(script) as medley:
+        medley.rate_batch([{"user_id": "u", "item_id": "i", "value": 4}])
+    assert len(script.sent) == 11
+    assert all(1 <= wait <= 1.5 for wait in waits[1:9])
+    waits.clear()
+    with client(Script(at_work), longest_wait=5) as medley, pytest.raises(Refused, match="409"):
+        medley.merge_users("u", "visitor")
+    assert 3 <= len(waits) <= 5 >= sum(waits)
+
+
 @pytest.mark.anyio
 async def test_an_async_function_may_give_the_token() -> None:
     async def token() -> str:

@@ -140,7 +140,7 @@ async def _put(services: Services, user_id: str, item_id: str, rating: RatingIn 
             rules=RatingRules.of(services.settings),
         )
     if rating.value >= services.conversions.liked_from and written.outcome in _CHANGED:
-        services.conversions.note(user_id, None, item_id, rating.rated_at, services.now())
+        _note_like(services, (user_id, item_id, rating.value, rating.rated_at))
     # Not through the response model, which takes longer than the answer is worth.
     body = orjson.dumps({"outcome": written.outcome, "rating": written.rating}, option=orjson.OPT_UTC_Z)
     return Response(body, 201 if written.outcome == "created" else 200, media_type="application/json")
@@ -163,6 +163,14 @@ def _note_likes(
 
     if liked:
         after_commit.add(note)
+
+
+def _note_like(services: Services, row: RatingRow) -> None:
+    """The same of one rating, which is committed unless its transaction was begun for the request."""
+    if services.after_commit is not None:
+        _note_likes(services, services.after_commit, [row], ["created"], services.now())
+    else:
+        services.conversions.note(row[0], None, row[1], row[3], services.now())
 
 
 def _position(cursor: str) -> tuple[datetime, str]:

@@ -114,7 +114,10 @@ class ExplanationOut(Answer):
     )
     obstacles: list[ObstacleOut] = Field(description="Everything that keeps it out; empty for an item that is listed.")
     reasons: list[ReasonOut]
-    evidence: list[EvidenceOut] = Field(description="The entries of the history that count most, the weightiest first.")
+    evidence: list[EvidenceOut] = Field(
+        description="The entries of the history that count most, the weightiest first; as in reasons, not those of items that "
+        "were hidden or deleted, or that the user must not or does not want to see."
+    )
     prediction: PredictedRatingOut | None = Field(
         description="The rating that the user would give; null without a release."
     )

@@ -132,7 +132,7 @@ class RankedItem(Answer):
     score: float
     predicted_rating: float | None = Field(
         default=None,
-        description="In personal lists with `explain=true`: the rating the user would give; null where there are no ratings.",
+        description="In personal lists with `explain=true`: the rating the user would give; absent where there are no ratings.",
     )
     item: Card
     reasons: list[ReasonOut] = Field(default=[], description="With `explain=true`.")

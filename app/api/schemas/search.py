@@ -96,7 +96,7 @@ class FoundItem(Answer):
     score: float = Field(description="How well it matches, and how well it suits; says nothing across searches.")
     predicted_rating: float | None = Field(
         default=None,
-        description="With `explain=true` and `user_id`: the rating the user would give; null where there are no ratings.",
+        description="With `explain=true` and `user_id`: the rating the user would give; absent where there are no ratings.",
     )
     item: Card
     match: MatchOut

@@ -11,7 +11,7 @@ import httpx
 from medley_client import requests
 from medley_client.calls import AsyncPages, AsyncSender, Call, Pages, Sender
 from medley_client.requests import PageRequest, Request
-from medley_client.wire import AsyncBearer, Bearer, Wire, decode, key_for
+from medley_client.wire import AsyncBearer, Bearer, Tries, Wire, decode, key_for
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -100,18 +100,17 @@ class Medley(Calls):
 
     def send(self, request: Request[Answer], /) -> Answer:
         """Send one request, again where that can help."""
-        retried, key = 0, key_for(request)
+        tries, key = Tries(self._wire), key_for(request)
         while True:
             bearer = self._bearer() if callable(self._bearer) else self._bearer
             try:
                 outcome = self._http.send(self._wire.encode(request, bearer, key))
             except httpx.RequestError as error:
                 outcome = error
-            wait = self._wire.wait_before_retry(outcome, retried)
+            wait = tries.wait_before_next(outcome)
             if wait is None:
-                return decode(request, outcome, retried)
+                return decode(request, outcome, tries.retried)
             time.sleep(wait)
-            retried += 1
 
     def close(self) -> None:
         """Close the connections."""
@@ -144,7 +143,7 @@ class AsyncMedley(Calls):
 
     async def send(self, request: Request[Answer], /) -> Answer:
         """Send one request, again where that can help."""
-        retried, key = 0, key_for(request)
+        tries, key = Tries(self._wire), key_for(request)
         while True:
             bearer = self._bearer() if callable(self._bearer) else self._bearer
             if isinstance(bearer, Awaitable):
@@ -153,11 +152,10 @@ class AsyncMedley(Calls):
                 outcome = await self._http.send(self._wire.encode(request, bearer, key))
             except httpx.RequestError as error:
                 outcome = error
-            wait = self._wire.wait_before_retry(outcome, retried)
+            wait = tries.wait_before_next(outcome)
             if wait is None:
-                return decode(request, outcome, retried)
+                return decode(request, outcome, tries.retried)
             await asyncio.sleep(wait)
-            retried += 1
 
     async def close(self) -> None:
         """Close the connections."""

@@ -23,6 +23,7 @@ Outcome = httpx.Response | httpx.RequestError
 WORTH_RETRYING = {429, 502, 503, 504}
 STILL_AT_WORK = "idempotency_key_in_use"  # 409: an earlier try, whose answer was lost, is being carried out
 FIRST_WAIT = 0.2  # seconds; doubles with every retry
+WAIT_AT_WORK = 1.0  # seconds; what is still being carried out takes long
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,31 @@ class Wire:
             return None  # the address is none
         if isinstance(outcome, httpx.RequestError):
             return min(backoff, self.longest_wait)
-        if outcome.status_code not in WORTH_RETRYING and not is_still_at_work(outcome):
+        if outcome.status_code not in WORTH_RETRYING:
             return None
         asked = seconds_until(outcome.headers.get("retry-after"))
         wait = backoff if asked is None else max(asked, backoff)
         return wait if wait <= self.longest_wait else None
+
+
+@dataclass
+class Tries:
+    """What became of one request: how often it was sent again, and for how long an earlier try of it was waited for."""
+
+    wire: Wire
+    retried: int = 0
+    waited_at_work: float = 0.0  # seconds
+
+    def wait_before_next(self, outcome: Outcome) -> float | None:
+        """Seconds to wait before another try, which is counted; None if there is to be none. What the service still
+        carries out is no failure: it is waited for until ``longest_wait`` is over."""
+        if self.wire.retries and isinstance(outcome, httpx.Response) and is_still_at_work(outcome):
+            wait = WAIT_AT_WORK * random.uniform(1, 1.5)  # noqa: S311 - spreads retries, guards nothing
+            self.waited_at_work += wait
+            return wait if self.waited_at_work <= self.wire.longest_wait else None
+        wait = self.wire.wait_before_retry(outcome, self.retried)
+        self.retried += wait is not None
+        return wait
 
 
 def key_for(request: Request[Any]) -> str | None:
