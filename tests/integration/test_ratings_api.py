@@ -1,14 +1,11 @@
 """Ratings over HTTP, through the whole service."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
-
-from app.config import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -217,29 +214,6 @@ async def test_a_batch_is_as_long_as_it_may_be_and_no_longer(client: httpx.Async
     assert len(await listed(client, "u9999")) == 1
     empty = await client.post("/v1/ratings:batch", json={"ratings": []})
     assert (empty.status_code, empty.json()["errors"][0]["pointer"]) == (422, "/ratings")
-
-
-async def test_the_setting_makes_placeholder_items(client_with_placeholders: httpx.AsyncClient) -> None:
-    client = client_with_placeholders
-    assert (await post(client, item_id="new/one")).status_code == 201
-    batch = {"ratings": [{"user_id": "ada", "item_id": "new two", "value": 3}]}
-    assert (await client.post("/v1/ratings:batch", json=batch)).json()["counts"]["created"] == 1
-    for name in ("new/one", "new two"):
-        assert (await client.get(f"/v1/items/{quote(name, safe='')}")).json()["title"] == name
-    assert (await client.delete("/v1/items/new%20two")).status_code == 204
-    assert (await post(client, item_id="new two")).json()["code"] == "unknown_item"
-
-
-@pytest.fixture
-async def client_with_placeholders(database_url: str, tmp_path: Path):
-    from app.main import create_app  # noqa: PLC0415 - as in conftest
-
-    app = create_app(Settings(database_url=database_url, data_dir=tmp_path, create_placeholder_items=True))
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://medley.test") as opened,
-    ):
-        yield opened
 
 
 async def test_pages_show_every_rating_once_while_others_arrive(client: httpx.AsyncClient) -> None:
