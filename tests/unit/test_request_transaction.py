@@ -71,7 +71,9 @@ async def place(order: Order, session: SessionDep, after_commit: AfterCommitDep)
 
 def serve(session: FakeSession) -> FastAPI:
     app = create_app(Settings(allow_unauthenticated=True))
-    app.state.services = SimpleNamespace(settings=Settings(), database=SimpleNamespace(sessions=session.open))
+    app.state.services = SimpleNamespace(
+        settings=Settings(), after_commit=None, database=SimpleNamespace(sessions=session.open)
+    )
     app.include_router(router)
     return app
 
