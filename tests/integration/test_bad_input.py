@@ -39,12 +39,12 @@ async def test_ten_thousand_and_one_rows_are_too_many(reading_service: Service) 
 
 
 @pytest.mark.parametrize("name", BATCHES)
-async def test_of_rows_with_very_many_faults_few_are_told(reading_service: Service, name: str) -> None:
+async def test_of_rows_with_very_many_faults_few_are_told(service: Service, name: str) -> None:
     path, row = BATCHES[name]
     made_up = {f"no_such_{number}": number for number in range(60)}
     some = {f"no_such_{number}": number for number in range(12)}
     rows = [row | made_up] * 340 + [row, row | some] + [{name[:-1]: 1}]  # more fields than another body may have
-    answer = await reading_service.client.post(path, json={name: rows})
+    answer = await service.client.post(path, json={name: rows})
     assert answer.status_code == 200, answer.text
     outcomes = answer.json()["outcomes"]
     for position in (0, 249):
