@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import httpx
 from trained import Service
+
+from app.api.schemas.search import SearchResults
 
 FILMS: dict[str, dict[str, Any]] = {
     "matrix": {"title": "The Matrix", "people": [{"name": "Keanu Reeves"}, {"name": "Carrie-Anne Moss"}]},
@@ -56,3 +59,20 @@ async def store_films(service: Service) -> None:
     for film, fields in FILMS.items():
         await service.put_item(film, **{"categories": ["Film", "Loan"]} | fields)
     await service.delete_item("gone")
+
+
+def found_in(answer: httpx.Response) -> dict[str, Any]:
+    """What was found, once it is as documented."""
+    assert answer.status_code == 200, answer.text
+    SearchResults.model_validate_json(answer.content, strict=True)
+    found: dict[str, Any] = answer.json()
+    ranks = [item["rank"] for item in found["items"]]
+    assert ranks == list(range(ranks[0], ranks[0] + len(ranks))) if ranks else True
+    assert len(set(ids(found))) == len(ranks)
+    assert all((item["match"]["by"] == "person") == (item["match"]["person"] is not None) for item in found["items"])
+    return found
+
+
+def ids(found: dict[str, Any]) -> list[str]:
+    """The items that were found, in their order."""
+    return [item["item_id"] for item in found["items"]]

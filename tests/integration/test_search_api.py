@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import httpx
 import pytest
-from search_films import FINDINGS, VISIBLE_MATRIX, store_films
+from search_films import FINDINGS, VISIBLE_MATRIX, found_in, ids, store_films
 from trained import TASTES, Service, ServiceStarter, address, item_id, problem, title_of
 
-from app.api.schemas.search import SearchResults
 from app.config import Settings
 
 pytestmark = pytest.mark.anyio
@@ -23,22 +21,6 @@ async def library(reading_service: Service) -> Service:
 
 async def search(service: Service, q: str, **query: Any) -> dict[str, Any]:
     return found_in(await service.client.get("/v1/search", params={"q": q, **query}))
-
-
-def found_in(answer: httpx.Response) -> dict[str, Any]:
-    """What was found, once it is as documented."""
-    assert answer.status_code == 200, answer.text
-    SearchResults.model_validate_json(answer.content, strict=True)
-    found: dict[str, Any] = answer.json()
-    ranks = [item["rank"] for item in found["items"]]
-    assert ranks == list(range(ranks[0], ranks[0] + len(ranks))) if ranks else True
-    assert len(set(ids(found))) == len(ranks)
-    assert all((item["match"]["by"] == "person") == (item["match"]["person"] is not None) for item in found["items"])
-    return found
-
-
-def ids(found: dict[str, Any]) -> list[str]:
-    return [item["item_id"] for item in found["items"]]
 
 
 async def assert_findings(service: Service, without_release: bool = False) -> None:
